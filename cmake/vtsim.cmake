@@ -56,3 +56,9 @@ function(vtsim_test name)
   target_link_libraries(${name} PRIVATE vtsim_flags vtsim_catch_main ${ARG_LINKS})
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
+
+# SystemC as Debian builds it: its API-version symbol carries C++17, whatever standard we compile as.
+pkg_check_modules(SYSTEMC REQUIRED IMPORTED_TARGET systemc)
+add_library(vtsim_systemc INTERFACE)
+target_link_libraries(vtsim_systemc INTERFACE PkgConfig::SYSTEMC)
+target_compile_definitions(vtsim_systemc INTERFACE SC_CPLUSPLUS=201703L)
