@@ -1,0 +1,156 @@
+#pragma once
+// One logical processor: its state, and the machinery that runs instructions on it.
+//
+// The path of an instruction: run() -> pending events -> block lookup -> ops of the block, one
+// calling the next -> back to run() when the budget is used up, when an instruction raised an event,
+// or when one changed something that run() must look at. Handlers (exec/*.cc) are functions
+//     Outcome name(Core&, const Op&)
+// and see only what is public here and in exec/exec.h.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "model/base/clock.h"
+#include "model/base/cpu_bus.h"
+#include "model/cpu/engine/host_tlb.h"
+#include "model/cpu/flags.h"
+#include "model/cpu/op.h"
+#include "model/cpu/state/core_state.h"
+#include "model/cpu/state/msr_state.h"
+
+namespace vtsim::mmu {
+class TranslationStore;
+struct PagingContext;
+}  // namespace vtsim::mmu
+
+namespace vtsim::cpu {
+
+class BlockCache;
+class CoreEnvironment;
+class LocalApic;
+class CoreObserver;
+class Paging;
+
+// How a handler leaves an instruction.
+enum class Outcome : u8 {
+  kNext,   // done; go on with the following instruction
+  kJump,   // done; state.rip holds where to go on (mode and CPL may have changed)
+  kFault,  // not done: raise() recorded why. No register has changed.
+};
+
+// Why the chain of ops ended; run() acts on it.
+enum class ChainEnd : u8 {
+  kBudget,       // nothing happened; the next block does not fit into the budget
+  kSynchronize,  // an instruction asked run() to look at everything again
+  kEvent,        // raise(): deliver `raised` at the instruction's own RIP (or after it: traps)
+  kAlone,        // the instruction must run as a block of its own (device access, own code page)
+};
+
+class Core {
+ public:
+  explicit Core(CoreEnvironment& environment);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  CoreState state;
+
+  // ---- the engine's hot fields; handlers reach them through exec/exec.h
+  i64 budget = 0;          // instructions left before run() must look; counts down by blocks
+  Block* block = nullptr;  // the block that is running
+  HostTlb* tlb = nullptr;  // arrays of the current context
+  Mode mode;
+  ChainEnd chain_end = ChainEnd::kBudget;
+  bool attention = false;  // an event may be deliverable: looked at between instructions
+  Event raised;
+  alignas(64) u8 scratch[64] = {};  // assembled data of accesses that cross a page or go to a device
+  std::array<std::pair<u64, Block*>, 4096> jump_cache{};  // hashed by linear address
+
+  MsrState msr;
+
+  // ---- for handlers -------------------------------------------------------------------------
+
+  // Records an exception that the current instruction raises; returns Outcome::kFault.
+  Outcome raise(Vector vector);                       // without error code
+  Outcome raise(Vector vector, u32 error_code);
+  Outcome raise(const Event& event);
+
+  // RIP of this op's instruction and of the next one.
+  u64 rip_of(const Op& op) const { return block->rip + op.byte_offset(); }
+  u64 next_rip(const Op& op) const;  // truncated to the code size
+
+  // Local time at this op. One cycle an instruction in functional mode.
+  u64 cycles_at(const Op& op) const {
+    return target_cycle_ - static_cast<u64>(budget) - block->instructions + op.instruction_index();
+  }
+  Ps time_at(const Op& op) const { return time_of_cycle(cycles_at(op)); }
+  // What RDTSC in root operation shows at that cycle, IA32_TSC_ADJUST included.
+  u64 tsc_at(const Op& op) const;
+
+  // To be called after a change of CR0, CR4, EFER, CPL, CS, SS, RFLAGS.{VM, AC}, XCR0, DR7...:
+  // derives `mode` and `tlb` anew. Cheap. The instruction must end its block (Flow::kBranch or
+  // Flow::kSynchronize).
+  void mode_changed();
+
+  // Ends the chain after the current instruction although its row says kSequential or kBranch.
+  void request_sync();
+
+  // SDM 3A "Invalidation of TLBs and Paging-Structure Caches".
+  void write_cr3(u64 value);  // value as given to MOV to CR3, bit 63 included; PDPTEs are loaded
+  void invalidate_page(u64 lin);                        // INVLPG
+  void invalidate_pcid(unsigned type, u64 pcid, u64 lin);  // INVPCID, operands already checked
+  void invalidate_all();                                // also global translations
+  // Loads PDPTEs from memory for PAE paging; false: reserved bits set (#GP). Called with the new CR3.
+  bool load_pdptes(u64 cr3);
+  // Must be called when a field that permissions depend on changed (CR0.WP, CR4.SMEP/SMAP, PKRU,
+  // EFER.NXE...): host pointers were filled under the old rule.
+  void permissions_changed();
+
+  // Slow half of exec/memory.h. Pointer to `size` bytes (host memory, or scratch), nullptr: raised.
+  const u8* slow_read(const Op& op, u64 lin, unsigned size);
+  // Pointer for a read-modify-write that stays on one page of plain memory; nullptr with
+  // `raised`... see exec/memory.h.
+  bool slow_write(const Op& op, u64 lin, unsigned size, const u8* data);
+  // Checks that a write of `size` bytes would succeed (sets A and D, raises #PF); writes nothing.
+  bool probe_write(const Op& op, u64 lin, unsigned size);
+
+  // Accesses by the processor itself to descriptor tables, TSS, stacks of other privilege levels:
+  // `supervisor`: implicit supervisor access, whatever the CPL. False: raised.
+  bool read_system(const Op* op, u64 lin, void* out, unsigned size);
+  bool write_system(const Op* op, u64 lin, const void* data, unsigned size);
+  // The same with an explicit privilege (3: user), for pushes onto another privilege level's stack.
+  bool read_as(unsigned cpl, u64 lin, void* out, unsigned size);
+  bool write_as(unsigned cpl, u64 lin, const void* data, unsigned size);
+
+  // Host-physical accesses (SMM save area, PDPTEs, VMCS...). The address is masked to MAXPHYADDR.
+  void read_physical(Hpa address, void* out, unsigned size, RefKind kind);
+  void write_physical(Hpa address, const void* data, unsigned size, RefKind kind);
+  // Translates as a data read at the current CPL; false: raised.
+  bool translate(u64 lin, Hpa& out);
+
+  CoreEnvironment& environment() { return environment_; }
+  LocalApic& apic();
+  unsigned index() const;
+  const class CpuModel& model() const;
+
+  // ---- for the machine ------------------------------------------------------------------------
+
+  // Runs until `cycle` (absolute), or until the core halts with nothing pending, or shuts down.
+  void run_until(u64 cycle);
+  u64 cycle() const { return cycle_; }
+  u64 instructions() const { return instructions_; }
+  void skip_to(u64 cycle);  // while halted
+  Ps time_of_cycle(u64 cycle) const;
+
+  void reset();  // power-on
+  void set_attention() { attention = true; }
+
+ private:
+  CoreEnvironment& environment_;
+  u64 target_cycle_ = 0;
+  u64 cycle_ = 0;
+  u64 instructions_ = 0;
+};
+
+}  // namespace vtsim::cpu

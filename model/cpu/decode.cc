@@ -1,0 +1,38 @@
+#include "model/cpu/decode.h"
+
+#include <algorithm>
+
+namespace vtsim::cpu {
+
+Decoder::Decoder(const DecoderOptions& options) {
+  // Real mode differs from 16-bit protected mode in nothing that a decoder sees but the validity of
+  // some instructions, which the instruction table's gates decide.
+  ZydisDecoderInit(&decoder_[0], ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
+  ZydisDecoderInit(&decoder_[1], ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+  ZydisDecoderInit(&decoder_[2], ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+  for (ZydisDecoder& decoder : decoder_) {
+    const auto set = [&](ZydisDecoderMode mode, bool on) {
+      ZydisDecoderEnableMode(&decoder, mode, on ? ZYAN_TRUE : ZYAN_FALSE);
+    };
+    set(ZYDIS_DECODER_MODE_MPX, false);  // bound-register instructions are NOPs where MPX is absent
+    set(ZYDIS_DECODER_MODE_CET, false);  // so are the shadow-stack instructions in the NOP space
+    set(ZYDIS_DECODER_MODE_LZCNT, options.lzcnt);
+    set(ZYDIS_DECODER_MODE_TZCNT, options.tzcnt);
+    set(ZYDIS_DECODER_MODE_CLDEMOTE, options.cldemote);
+    set(ZYDIS_DECODER_MODE_WBNOINVD, options.wbnoinvd);
+  }
+}
+
+DecodeStatus Decoder::decode(std::span<const u8> code, CodeSize size, u64 rip, Decoded& out) const {
+  const auto bytes = std::min<std::size_t>(code.size(), ZYDIS_MAX_INSTRUCTION_LENGTH);
+  const ZyanStatus status = ZydisDecoderDecodeFull(
+      &decoder_[static_cast<unsigned>(size)], code.data(), bytes, &out.ins, out.operand);
+  out.rip = rip;
+  if (ZYAN_SUCCESS(status)) return DecodeStatus::kOk;
+  if (status == ZYDIS_STATUS_NO_MORE_DATA)
+    return bytes < ZYDIS_MAX_INSTRUCTION_LENGTH ? DecodeStatus::kTruncated : DecodeStatus::kTooLong;
+  if (status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) return DecodeStatus::kTooLong;
+  return DecodeStatus::kInvalid;
+}
+
+}  // namespace vtsim::cpu

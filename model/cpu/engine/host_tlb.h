@@ -1,0 +1,93 @@
+#pragma once
+// The direct-mapped arrays of {page, host pointer} in front of everything (ARCHITECTURE.md "Speed").
+// They only shorten the way to memory: what a translation yields is decided by mmu's architectural
+// store, and whatever the store drops is dropped here at once.
+//
+// There is one HostTlb for each context {address space, privilege, SMAP override} in use, so that
+// system calls and switches between address spaces keep theirs.
+
+#include <array>
+#include <vector>
+
+#include "model/base/types.h"
+
+namespace vtsim::cpu {
+
+struct HostTlbEntry {
+  u64 tag = kEmpty;  // linear address of the page
+  u64 addend = 0;    // host address = linear address + addend
+
+  static constexpr u64 kEmpty = 1;  // no page-aligned address equals it
+};
+
+struct FetchEntry {
+  u64 tag = HostTlbEntry::kEmpty;
+  u64 hpa = ~u64{0};  // host-physical address of the page
+};
+
+class HostTlb {
+ public:
+  static constexpr unsigned kDataEntries = 1024;
+  static constexpr unsigned kFetchEntries = 256;
+
+  // Low page-number bits alone alias buffers whose distance is a multiple of the table's reach.
+  static constexpr unsigned index(u64 lin) {
+    return static_cast<unsigned>((lin >> 12) ^ (lin >> 22)) & (kDataEntries - 1);
+  }
+  static constexpr unsigned fetch_index(u64 lin) {
+    return static_cast<unsigned>((lin >> 12) ^ (lin >> 20)) & (kFetchEntries - 1);
+  }
+
+  std::array<HostTlbEntry, kDataEntries> read;
+  std::array<HostTlbEntry, kDataEntries> write;
+  std::array<FetchEntry, kFetchEntries> fetch;
+
+  void fill_read(u64 lin, const u8* host) { fill(read, lin, host); }
+  void fill_write(u64 lin, const u8* host) { fill(write, lin, host); }
+  void fill_fetch(u64 lin, u64 hpa) {
+    used_fetch_.push_back(static_cast<u16>(fetch_index(lin)));
+    fetch[fetch_index(lin)] = {lin & ~kPageOffsetMask, hpa};
+    bound(used_fetch_);
+  }
+
+  // Forgets one 4-KByte page.
+  void drop_page(u64 lin) {
+    const u64 page = lin & ~kPageOffsetMask;
+    if (read[index(page)].tag == page) read[index(page)] = {};
+    if (write[index(page)].tag == page) write[index(page)] = {};
+    if (fetch[fetch_index(page)].tag == page) fetch[fetch_index(page)] = {};
+  }
+  // Forgets write entries that lead to the host page at `host`.
+  void drop_writes_to(const u8* host) {
+    const u64 wanted = reinterpret_cast<u64>(host);
+    for (HostTlbEntry& entry : write)
+      if (entry.tag + entry.addend == wanted) entry = {};
+  }
+  // Costs what was used since the last time, not the size of the arrays.
+  void clear() {
+    for (u16 i : used_) read[i] = write[i] = {};
+    for (u16 i : used_fetch_) fetch[i] = {};
+    used_.clear();
+    used_fetch_.clear();
+  }
+
+ private:
+  void fill(std::array<HostTlbEntry, kDataEntries>& side, u64 lin, const u8* host) {
+    used_.push_back(static_cast<u16>(index(lin)));
+    const u64 page = lin & ~kPageOffsetMask;
+    side[index(lin)] = {page, reinterpret_cast<u64>(host) - page};
+    bound(used_);
+  }
+  // A list longer than the arrays says nothing that they don't: clear everything at the next clear().
+  void bound(std::vector<u16>& list) {
+    if (list.size() <= 2 * kDataEntries) return;
+    list.clear();
+    const unsigned count = &list == &used_ ? kDataEntries : kFetchEntries;
+    for (unsigned i = 0; i < count; ++i) list.push_back(static_cast<u16>(i));
+  }
+
+  std::vector<u16> used_;
+  std::vector<u16> used_fetch_;
+};
+
+}  // namespace vtsim::cpu
