@@ -88,7 +88,8 @@ struct WalkFault {
   Gpa gpa;             // stage 2: the guest-physical address that was being translated
   Rights rights_seen;  // stage 1, as far as it was combined; complete for the final page
   Stage2Access stage2_access;
-  Stage2Rights stage2_seen;  // all clear where an entry was not present
+  bool mode_based_execute_control = false;  // the two execute rights below are apart
+  Stage2Rights stage2_seen;                 // all clear where an entry was not present
 };
 
 class WalkResult {
