@@ -8,19 +8,19 @@ namespace vtsim::mmu {
 
 // One guest-physical access.
 struct Stage2Request {
-  Gpa gpa;
-  Stage2Access access;
+  Gpa gpa = {};
+  Stage2Access access = {};
   bool user_address = true;  // fetches: from a user-mode linear address (all are, with CR0.PG = 0)
 };
 
 // Where it leads.
 struct Stage2Mapping {
-  Hpa frame;
+  Hpa frame = {};
   u8 page_shift = kPageShift;
   u8 memory_type = 0;
   bool ignore_pat = false;
   bool dirty = false;  // a write needs no D flag: it is set, or EPT has none
-  Stage2Rights rights;
+  Stage2Rights rights = {};
 
   constexpr Hpa at(Gpa gpa) const {
     return Hpa(frame.value | (gpa.value & ((u64{1} << page_shift) - 1)));

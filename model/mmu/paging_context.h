@@ -22,7 +22,7 @@ using Pdptes = std::array<u64, 4>;
 // 0.
 struct EptContext {
   bool enabled = false;
-  Hpa root;                                 // EPTP bits 51:12
+  Hpa root = {};                            // EPTP bits 51:12
   u8 levels = 4;                            // EPTP bits 5:3 plus 1: 4 or 5
   bool accessed_dirty = false;              // EPTP bit 6
   bool mode_based_execute_control = false;  // secondary control: bit 10 is execute for user mode
@@ -50,7 +50,7 @@ struct PagingContext {
   u8 physical_width = 46;           // MAXPHYADDR
   bool pse36_supported = true;      // CPUID.01H:EDX bit 17
   bool pages_1g_supported = false;  // CPUID.80000001H:EDX bit 26
-  EptContext ept;
+  EptContext ept = {};
 };
 
 }  // namespace vtsim::mmu

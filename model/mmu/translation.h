@@ -32,8 +32,8 @@ struct Stage2Rights {
 inline constexpr u8 kNoPatIndex = 8;
 
 struct Translation {
-  Hpa frame;        // first byte of the page, aligned to page_shift
-  Gpa guest_frame;  // the same before the second stage; equal to `frame` where there is none
+  Hpa frame = {};        // first byte of the page, aligned to page_shift
+  Gpa guest_frame = {};  // the same before the second stage; equal to `frame` where there is none
   u8 page_shift = kPageShift;   // 12, 21, 22, 30; nested: the smaller of the two stages' pages
   u8 pat_index = kNoPatIndex;   // PAT, PCD, PWT of the leaf entry: which byte of IA32_PAT
   u8 pkey = 0;                  // 4- and 5-level paging only
@@ -41,8 +41,8 @@ struct Translation {
   bool ept_ignore_pat = false;  // bit 6 of the EPT leaf
   bool global = false;          // leaf G bit with CR4.PGE = 1
   bool dirty = false;  // the D flags of both stages are set: a write needs no further update
-  Rights rights;
-  Stage2Rights stage2;
+  Rights rights = {};
+  Stage2Rights stage2 = {};
 
   constexpr u64 page_bytes() const { return u64{1} << page_shift; }
   constexpr Hpa at(Lin linear) const {
@@ -81,15 +81,15 @@ struct WalkFault {
   bool linear_valid = true;  // false: a guest-physical access without a linear address (PDPTE load)
   bool pkey_denied = false;  // stage 1, present: the protection key alone would deny the access
   bool reports_fetch = false;  // bit 4 of the error code is in use (CR4.SMEP, or PAE with NXE)
-  Access access;               // what software asked for
+  Access access = {};          // what software asked for
   u64 entry = 0;               // the entry at which the walk ended
-  Hpa entry_address;
-  Lin linear;
-  Gpa gpa;             // stage 2: the guest-physical address that was being translated
-  Rights rights_seen;  // stage 1, as far as it was combined; complete for the final page
-  Stage2Access stage2_access;
+  Hpa entry_address = {};
+  Lin linear = {};
+  Gpa gpa = {};             // stage 2: the guest-physical address that was being translated
+  Rights rights_seen = {};  // stage 1, as far as it was combined; complete for the final page
+  Stage2Access stage2_access = {};
   bool mode_based_execute_control = false;  // the two execute rights below are apart
-  Stage2Rights stage2_seen;                 // all clear where an entry was not present
+  Stage2Rights stage2_seen = {};            // all clear where an entry was not present
 };
 
 class WalkResult {

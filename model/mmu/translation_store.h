@@ -13,22 +13,13 @@
 
 #include <array>
 #include <optional>
-#include <vector>
 
 #include "model/base/types.h"
+#include "model/mmu/page_array.h"
+#include "model/mmu/space_table.h"
 #include "model/mmu/translation.h"
 
 namespace vtsim::mmu {
-
-inline constexpr u64 kNoEpt = ~u64{0};
-
-struct Tag {
-  u16 vpid = 0;         // 0 outside VMX non-root operation, and without "enable VPID"
-  u16 pcid = 0;         // 0 without CR4.PCIDE
-  u64 eptrta = kNoEpt;  // EPTP bits 51:12 in place (the SDM's EP4TA/EP5TA)
-
-  constexpr bool operator==(const Tag&) const = default;
-};
 
 // What has been dropped, at least: a listener may drop more. Sent for every operation, whether the
 // store held something or not, since a listener may keep what the store has evicted.
@@ -38,12 +29,12 @@ struct Invalidation {
     kSpace,  // every page
   };
   Extent extent = Extent::kSpace;
-  Lin linear;                  // kPage
-  std::optional<u16> vpid;     // nothing: any. VPID 0 is spared where `spares_vpid_0` is set.
-  std::optional<u16> pcid;     // nothing: any. Global pages match whatever the PCID,
-  bool spares_global = false;  //   unless this is set.
-  std::optional<u64> eptrta;   // nothing: any, linear mappings included
-  bool combined_only = false;  // only mappings that used EPT
+  Lin linear = {};                 // kPage
+  std::optional<u16> vpid = {};    // nothing: any. VPID 0 is spared where `spares_vpid_0` is set.
+  std::optional<u16> pcid = {};    // nothing: any. Global pages match whatever the PCID,
+  bool spares_global = false;      //   unless this is set.
+  std::optional<u64> eptrta = {};  // nothing: any, linear mappings included
+  bool combined_only = false;      // only mappings that used EPT
   bool spares_vpid_0 = false;
 
   constexpr bool concerns(const Tag& tag) const {
@@ -65,10 +56,10 @@ class TranslationStore {
  public:
   explicit TranslationStore(InvalidationListener* listener = nullptr);
 
-  // The pointer holds until the next non-const call.
-  const Translation* lookup(const Tag& tag, Lin linear) const;
+  // The pointer holds until the next insertion or invalidation.
+  const Translation* lookup(const Tag& tag, Lin linear);
   void insert(const Tag& tag, Lin linear, const Translation& translation);
-  const Translation* lookup_guest_physical(u64 eptrta, Gpa address) const;
+  const Translation* lookup_guest_physical(u64 eptrta, Gpa address);
   void insert_guest_physical(u64 eptrta, Gpa address, const Translation& translation);
 
   // SDM 3A "Operations that Invalidate TLBs and Paging-Structure Caches". `current` is the tag in
@@ -100,6 +91,27 @@ class TranslationStore {
   void on_ept_violation(const Tag& current, Gpa address, std::optional<Lin> linear);
 
   void reset();  // everything
+
+ private:
+  // The spaces that a tag looks in: its own, and that of the global pages.
+  struct Current {
+    bool known = false;
+    Tag tag = {};
+    unsigned local = SpaceTable::kNowhere;
+    unsigned global = SpaceTable::kNowhere;
+  };
+
+  void select(const Tag& tag);
+  const Translation* find(u32 first_id, u32 second_id, u64 address) const;
+  void put(unsigned space, u64 address, const Translation& translation);
+  void drop_page(u32 id, u64 address);
+  void renew(unsigned space);
+  void apply(const Invalidation& what);
+
+  InvalidationListener* listener_;
+  SpaceTable spaces_;
+  Current current_;
+  std::array<PageArray, 4> arrays_;  // by page size, smallest first
 };
 
 }  // namespace vtsim::mmu
