@@ -9,8 +9,25 @@ namespace vtsim::cpu {
 
 using Rows = std::span<const InstructionRow>;
 
-Rows data_transfer_rows();   // MOV, XCHG, PUSH, POP, MOVSX...
-Rows arithmetic_rows();      // ADD ... CMP, INC, DEC, NEG, NOT, AND, OR, XOR, TEST
+Rows data_transfer_rows();   // MOV, MOVZX, MOVSX, XCHG, LEA, BSWAP, CBW...
+Rows stack_rows();           // PUSH, POP, PUSHA, POPA, ENTER, LEAVE
+Rows conditional_rows();     // SETcc, CMOVcc
+Rows arithmetic_rows();      // ADD, ADC, SUB, SBB, CMP, INC, DEC, NEG
+Rows logic_rows();           // AND, OR, XOR, TEST, NOT
+Rows shift_rows();           // SHL, SHR, SAR, SHLD, SHRD, ROL, ROR, RCL, RCR
+Rows multiply_rows();        // MUL, IMUL, DIV, IDIV
+Rows bit_rows();             // BT..BTC, BSF, BSR, TZCNT, LZCNT, POPCNT
+Rows bmi_rows();             // BMI1, BMI2, ADX
+Rows bcd_rows();             // AAA, AAD, AAM, AAS, DAA, DAS
+Rows string_rows();          // MOVS, STOS, LODS, SCAS, CMPS
+Rows flag_control_rows();    // LAHF, SAHF, CLC, STC, CMC, CLD, STD, SALC
+Rows miscellaneous_rows();   // NOP, UDn, XLAT, CMPXCHG, XADD, CRC32, MOVBE, MOVNTI, RDRAND, RDSEED
 Rows branch_rows();          // near JMP, CALL, RET, Jcc, LOOPcc, JRCXZ
+
+// One mnemonic, two groups: binders that the rows above hand over to.
+Handler bind_mov_segment(const Binding& binding, Op& op);   // MOV to and from segment registers
+Handler bind_mov_control(const Binding& binding, Op& op);   // MOV to and from CRn, DRn
+Handler bind_pop_segment(const Binding& binding, Op& op);   // POP segment register
+Handler bind_far_branch(const Binding& binding, Op& op);    // far JMP, CALL, RET
 
 }  // namespace vtsim::cpu

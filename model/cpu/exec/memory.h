@@ -54,10 +54,11 @@ bool segment_to_linear(Core& core, u8 segment, u64 offset, unsigned size, Intent
 enum class Form : u8 {
   kBase,       // 64-bit code, no FS/GS: base + displacement
   kBaseIndex,  // 64-bit code, no FS/GS: base + index * scale + displacement
+  kSegment,    // 64-bit code, FS or GS, 64-bit address: the same and the segment's base
   kGeneral,    // everything else
 };
 
-// Linear address of the op's memory operand. In the two flat forms a non-canonical address is found
+// Linear address of the op's memory operand. In the forms of 64-bit code a non-canonical address is found
 // by the slow half, as no array entry ever holds one.
 template <Form form = Form::kGeneral>
 inline bool operand_linear(Core& core, const Op& op, unsigned size, Intent intent, u64& lin) {
@@ -67,6 +68,10 @@ inline bool operand_linear(Core& core, const Op& op, unsigned size, Intent inten
   } else if constexpr (form == Form::kBaseIndex) {
     lin = get_gpr<u64>(core, op.base) + (get_gpr<u64>(core, op.index) << op.scale) +
           static_cast<u64>(op.disp);
+    return true;
+  } else if constexpr (form == Form::kSegment) {
+    lin = get_gpr<u64>(core, op.base) + (get_gpr<u64>(core, op.index) << op.scale) +
+          static_cast<u64>(op.disp) + core.state.seg[op.mem.segment()].base;
     return true;
   } else {
     const u64 offset = effective_offset(core, op);
