@@ -9,28 +9,26 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "model/base/clock.h"
 #include "model/base/cpu_bus.h"
+#include "model/cpu/engine/block_cache.h"
 #include "model/cpu/engine/host_tlb.h"
 #include "model/cpu/flags.h"
 #include "model/cpu/op.h"
 #include "model/cpu/state/core_state.h"
 #include "model/cpu/state/msr_state.h"
-
-namespace vtsim::mmu {
-class TranslationStore;
-struct PagingContext;
-}  // namespace vtsim::mmu
+#include "model/mmu/translation.h"
 
 namespace vtsim::cpu {
 
-class BlockCache;
+class BlockBuilder;
 class CoreEnvironment;
 class LocalApic;
-class CoreObserver;
 class Paging;
+struct CpuModel;
 
 // How a handler leaves an instruction.
 enum class Outcome : u8 {
@@ -42,7 +40,7 @@ enum class Outcome : u8 {
 // Why the chain of ops ended; run() acts on it.
 enum class ChainEnd : u8 {
   kBudget,       // nothing happened; the next block does not fit into the budget
-  kSynchronize,  // an instruction asked run() to look at everything again
+  kSynchronize,  // an instruction asked run() to look at everything again; state.rip is right
   kEvent,        // raise(): deliver `raised` at the instruction's own RIP (or after it: traps)
   kAlone,        // the instruction must run as a block of its own (device access, own code page)
 };
@@ -93,8 +91,12 @@ class Core {
   // Flow::kSynchronize).
   void mode_changed();
 
-  // Ends the chain after the current instruction although its row says kSequential or kBranch.
+  // Ends the chain before the next block is entered: the budget is used up as if by magic, and run()
+  // looks at events and deadlines again.
   void request_sync();
+  // Ends the chain with RIP still at this instruction, which has done part of its work (REP): return
+  // its result from the handler. The iterations done were taken from the budget one by one.
+  Outcome request_restart();
 
   // SDM 3A "Invalidation of TLBs and Paging-Structure Caches".
   void write_cr3(u64 value);  // value as given to MOV to CR3, bit 63 included; PDPTEs are loaded
@@ -109,8 +111,7 @@ class Core {
 
   // Slow half of exec/memory.h. Pointer to `size` bytes (host memory, or scratch), nullptr: raised.
   const u8* slow_read(const Op& op, u64 lin, unsigned size);
-  // Pointer for a read-modify-write that stays on one page of plain memory; nullptr with
-  // `raised`... see exec/memory.h.
+  // False: raised.
   bool slow_write(const Op& op, u64 lin, unsigned size, const u8* data);
   // Checks that a write of `size` bytes would succeed (sets A and D, raises #PF); writes nothing.
   bool probe_write(const Op& op, u64 lin, unsigned size);
@@ -129,10 +130,15 @@ class Core {
   // Translates as a data read at the current CPL; false: raised.
   bool translate(u64 lin, Hpa& out);
 
+  // A deliverable or pending event changed (APIC, NMI...): looked at between instructions.
+  void set_attention() { attention = true; }
+
   CoreEnvironment& environment() { return environment_; }
+  const CoreEnvironment& environment() const { return environment_; }
+  Paging& paging() { return *paging_; }
   LocalApic& apic();
   unsigned index() const;
-  const class CpuModel& model() const;
+  const CpuModel& model() const;
 
   // ---- for the machine ------------------------------------------------------------------------
 
@@ -143,14 +149,63 @@ class Core {
   void skip_to(u64 cycle);  // while halted
   Ps time_of_cycle(u64 cycle) const;
 
-  void reset();  // power-on
-  void set_attention() { attention = true; }
+  void power_on();  // SDM 3A "Processor Management and Initialization > Initialization Overview"
+
+  // From now on every instruction runs alone, and `observer.on_retire` sees it.
+  void observe_instructions(bool on);
+
+  // The physical memory map changed (bus callback).
+  void memory_map_changed();
+
+  // Used by the engine's free functions (exec/exec.h).
+  Block* find_block_at_rip();       // in the current mode; nullptr: raised
+  bool fetch_page_matches(u64 lin, const Block& next) const;
+  void charge_until(const Op& op);  // gives back the budget of the block's instructions from `op` on
 
  private:
+  Block* find_block(Mode wanted);
+  Block* build_block(const BlockCache::Key& key, u64 cs_bytes);
+  bool translate_fetch(u64 lin, u64& hpa_page);
+  void run_chain(Block* first);
+  void run_carefully();
+  void take_pending_events();
+  void initialize(Ps now);   // INIT
+  void start_up(u8 vector);  // SIPI
+  bool is_bootstrap() const;
+  u64 next_event_cycle();
+  void recycle_blocks();
+  void deliver(const Event& event);
+  bool must_be_careful() const;
+  u64 linear_rip() const;
+  std::span<const u8> code_of(const Block& block) const;
+  bool raise_page_fault(const mmu::WalkFault& fault);
+  bool check_canonical(const Op* op, u64 lin, unsigned size);
+  bool alignment_checks_on() const;
+  bool arrays_closed() const;
+  bool needs_to_run_alone();
+  bool read_page_piece(const Op* op, const mmu::Translation& t, u64 lin, u8* out, unsigned size);
+  bool write_page_piece(const Op* op, const mmu::Translation& t, u64 lin, const u8* in, unsigned size);
+  bool access_bytes(const Op* op, u64 lin, u8* read_into, const u8* write_from, unsigned size,
+                    mmu::Access access);
+  u64 device_read(Hpa address, unsigned size);
+  void device_write(Hpa address, unsigned size, u64 value);
+  bool is_apic_page(Hpa address) const;
+  u64 now_cycle() const;
+
+  // A bound for chains, so that hosts' signals and limits are looked at now and then.
+  static constexpr u64 kLongestChain = 10'000'000;
+
   CoreEnvironment& environment_;
-  u64 target_cycle_ = 0;
+  std::unique_ptr<Paging> paging_;
+  std::unique_ptr<BlockBuilder> builder_;
+  u64 target_cycle_ = 0;  // the cycle at which `budget` is 0
   u64 cycle_ = 0;
   u64 instructions_ = 0;
+  Ps event_deadline_ = kNever;
+  u64 event_cycle_ = ~u64{0};
+  u64 cache_generation_ = 0;
+  bool observe_ = false;
+  bool in_chain_ = false;
 };
 
 }  // namespace vtsim::cpu

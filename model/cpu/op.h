@@ -3,7 +3,7 @@
 // them. Ops are a plain, complete description: the interpreter calls `handler`, a translator may
 // read the fields.
 
-#include "model/base/types.h"
+#include "model/base/bits.h"
 
 namespace vtsim::cpu {
 
@@ -53,10 +53,17 @@ struct Op {
 static_assert(sizeof(Op) == 32);
 
 // What about the core decides how bytes decode and which handlers are bound: part of a block's key.
-struct Mode {
-  u32 value = 0;
-  bool operator==(const Mode&) const = default;
+struct ModeBits {
+  static constexpr Field CODE_SIZE{1, 0};  // CodeSize
+  static constexpr Field CPL{3, 2};
+  static constexpr Flag PROTECTED{4};    // CR0.PE and not virtual-8086
+  static constexpr Flag V8086{5};
+  static constexpr Flag EM{6}, TS{7}, MP{8}, OSFXSR{9}, OSXSAVE{10}, AVX{11};
+  static constexpr Flag CS_LIMITED{12};  // CS limit below what the code size can reach: no chaining
+  static constexpr Flag NON_ROOT{13};
+  static constexpr Flag ALONE{14};       // blocks of one instruction, never chained
 };
+using Mode = Reg<ModeBits>;
 
 inline constexpr unsigned kMaxBlockInstructions = 48;
 inline constexpr unsigned kMaxBlockBytes = 1023;
@@ -64,6 +71,7 @@ inline constexpr unsigned kMaxBlockBytes = 1023;
 struct Block {
   Block* link[2];      // successors on the same page: [0] fall through, [1] taken
   Block* far_link[2];  // successors on other pages, to be checked against the fetch translation
+  u64 successor[2];    // RIP of the successors; [1] only after direct branches
   u64 hpa;             // host-physical address of the first byte; ~0 once dropped
   u64 lin;             // linear address (RIP + CS base) of the first byte
   u64 rip;             // RIP of the first byte

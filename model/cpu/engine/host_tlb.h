@@ -42,16 +42,19 @@ class HostTlb {
   std::array<HostTlbEntry, kDataEntries> write;
   std::array<FetchEntry, kFetchEntries> fetch;
 
-  void fill_read(u64 lin, const u8* host) { fill(read, lin, host); }
-  void fill_write(u64 lin, const u8* host) { fill(write, lin, host); }
-  void fill_fetch(u64 lin, u64 hpa) {
+  // `shift` is the size of the guest's page: what must go together when it is invalidated.
+  void fill_read(u64 lin, const u8* host, unsigned shift) { fill(read, lin, host, shift); }
+  void fill_write(u64 lin, const u8* host, unsigned shift) { fill(write, lin, host, shift); }
+  void fill_fetch(u64 lin, u64 hpa, unsigned shift) {
+    note_large(lin, shift);
     used_fetch_.push_back(static_cast<u16>(fetch_index(lin)));
     fetch[fetch_index(lin)] = {lin & ~kPageOffsetMask, hpa};
     bound(used_fetch_);
   }
 
-  // Forgets one 4-KByte page.
+  // Forgets the guest page that holds `lin`, whatever its size.
   void drop_page(u64 lin) {
+    if (large_pages_ != 0 && (large_pages_ >> large_bit(lin) & 1)) return clear();
     const u64 page = lin & ~kPageOffsetMask;
     if (read[index(page)].tag == page) read[index(page)] = {};
     if (write[index(page)].tag == page) write[index(page)] = {};
@@ -69,10 +72,16 @@ class HostTlb {
     for (u16 i : used_fetch_) fetch[i] = {};
     used_.clear();
     used_fetch_.clear();
+    large_pages_ = 0;
   }
 
  private:
-  void fill(std::array<HostTlbEntry, kDataEntries>& side, u64 lin, const u8* host) {
+  static unsigned large_bit(u64 lin) { return static_cast<unsigned>((lin >> 30) ^ (lin >> 36)) & 63; }
+  void note_large(u64 lin, unsigned shift) {
+    if (shift > kPageShift) large_pages_ |= u64{1} << large_bit(lin);
+  }
+  void fill(std::array<HostTlbEntry, kDataEntries>& side, u64 lin, const u8* host, unsigned shift) {
+    note_large(lin, shift);
     used_.push_back(static_cast<u16>(index(lin)));
     const u64 page = lin & ~kPageOffsetMask;
     side[index(lin)] = {page, reinterpret_cast<u64>(host) - page};
@@ -86,6 +95,9 @@ class HostTlb {
     for (unsigned i = 0; i < count; ++i) list.push_back(static_cast<u16>(i));
   }
 
+  // Bit large_bit(lin): pages larger than 4 KBytes were filled from that GByte (or an alias of it);
+  // to invalidate one of them takes everything.
+  u64 large_pages_ = 0;
   std::vector<u16> used_;
   std::vector<u16> used_fetch_;
 };

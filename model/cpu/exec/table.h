@@ -98,7 +98,8 @@ u8 register_number(ZydisRegister reg);
 // Fills base, index, scale, disp and mem from memory operand `n`.
 void bind_memory(const Binding& binding, unsigned n, Op& op);
 // Operand 0 and 1 and the immediate into dst, src (registers by class: general ones as byte offsets,
-// others as numbers), mem, imm; a third register operand (VEX.vvvv...) goes to imm as a number.
+// others as numbers), mem, imm. A second register source goes to `index` where there is no memory
+// operand, else to `imm`; a third one to `imm`.
 void bind_operands(const Binding& binding, Op& op);
 
 inline unsigned operand_size_log2(const Binding& binding, unsigned n = 0) {

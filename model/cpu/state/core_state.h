@@ -28,6 +28,16 @@ enum class Activity : u8 { kActive, kHalted, kShutdown, kWaitForSipi, kMwait };
 // What blocks events for one instruction. SDM 3C "Guest Non-Register State > interruptibility".
 enum InterruptShadow : u8 { kNoShadow = 0, kShadowSti = 1, kShadowMovSs = 2 };
 
+// Signals that have arrived and wait for an instruction boundary.
+struct PendingSignals {
+  bool nmi = false;
+  bool smi = false;
+  bool init = false;
+  bool startup = false;
+  u8 startup_vector = 0;
+  bool any() const { return nmi || smi || init || startup; }
+};
+
 struct X87State {
   alignas(16) u8 reg[8][16] = {};  // physical registers R0..R7: 80-bit extended, 6 bytes unused;
                                    // MMn is the low 64 bits of Rn
@@ -80,6 +90,9 @@ struct CoreState {
   Activity activity = Activity::kActive;
   u8 shadow = kNoShadow;
   bool nmi_blocked = false;
+  PendingSignals signals;
+  bool mwait_breaks_on_masked = false;  // MWAIT's ECX bit 0
+  u64 pending_debug = 0;  // DR6 bits of traps to be delivered after the current instruction
   bool in_smm = false;
   u32 smbase = 0x30000;
 

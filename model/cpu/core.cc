@@ -1,0 +1,381 @@
+#include "model/cpu/core.h"
+
+#include "model/base/check.h"
+#include "model/cpu/apic/local_apic.h"
+#include "model/cpu/engine/block_builder.h"
+#include "model/cpu/engine/paging.h"
+#include "model/cpu/environment.h"
+#include "model/cpu/exec/memory.h"
+#include "model/cpu/interrupts.h"
+
+namespace vtsim::cpu {
+
+Core::Core(CoreEnvironment& environment)
+    : environment_(environment),
+      paging_(std::make_unique<Paging>(state, environment.bus, environment.shared.blocks,
+                                       environment.shared.offered,
+                                       environment.shared.model.physical_address_bits)),
+      builder_(std::make_unique<BlockBuilder>(environment.shared, environment.observer)) {
+  power_on();
+}
+
+Core::~Core() = default;
+
+LocalApic& Core::apic() { return environment_.apic; }
+unsigned Core::index() const { return environment_.index; }
+const CpuModel& Core::model() const { return environment_.shared.model; }
+
+// ---- raising and leaving
+
+Outcome Core::raise(Vector vector) { return raise(Event{.vector = vector}); }
+
+Outcome Core::raise(Vector vector, u32 error_code) {
+  return raise(Event{.vector = vector, .has_error_code = true, .error_code = error_code});
+}
+
+Outcome Core::raise(const Event& event) {
+  raised = event;
+  chain_end = ChainEnd::kEvent;
+  return Outcome::kFault;
+}
+
+u64 Core::next_rip(const Op& op) const {
+  const u64 next = block->rip + op.byte_offset() + op.length();
+  switch (static_cast<CodeSize>(block->mode[ModeBits::CODE_SIZE])) {
+    case CodeSize::k16: return next & 0xFFFF;
+    case CodeSize::k32: return next & 0xFFFFFFFF;
+    default: return next;
+  }
+}
+
+void Core::request_sync() {
+  target_cycle_ -= static_cast<u64>(budget);
+  budget = 0;
+}
+
+Outcome Core::request_restart() {
+  chain_end = ChainEnd::kSynchronize;
+  return Outcome::kFault;
+}
+
+void Core::charge_until(const Op& op) { budget += block->instructions - op.instruction_index(); }
+
+// ---- time
+
+Ps Core::time_of_cycle(u64 cycle) const { return environment_.frequency.first_ps_of(cycle); }
+
+u64 Core::tsc_at(const Op& op) const {
+  const u64 cycle = cycles_at(op);
+  const u64 ticks = environment_.frequency.hz == environment_.tsc_frequency.hz
+                        ? cycle
+                        : environment_.tsc_frequency.cycles_at(time_of_cycle(cycle));
+  return ticks + state.tsc_offset;
+}
+
+void Core::skip_to(u64 cycle) {
+  if (cycle > cycle_) cycle_ = cycle;
+}
+
+// ---- mode
+
+namespace {
+
+Mode mode_of(const CoreState& s) {
+  Mode mode;
+  CodeSize size = CodeSize::k16;
+  if (s.mode64()) {
+    size = CodeSize::k64;
+  } else if (s.seg[kCs].rights[SegmentRights::DB]) {
+    size = CodeSize::k32;
+  }
+  mode.set(ModeBits::CODE_SIZE, static_cast<u64>(size));
+  mode.set(ModeBits::CPL, s.cpl);
+  mode.set(ModeBits::PROTECTED, !s.real_mode() && !s.v8086_mode());
+  mode.set(ModeBits::V8086, s.v8086_mode());
+  mode.set(ModeBits::EM, s.cr0[Cr0::EM]);
+  mode.set(ModeBits::TS, s.cr0[Cr0::TS]);
+  mode.set(ModeBits::MP, s.cr0[Cr0::MP]);
+  mode.set(ModeBits::OSFXSR, s.cr4[Cr4::OSFXSR]);
+  mode.set(ModeBits::OSXSAVE, s.cr4[Cr4::OSXSAVE]);
+  constexpr u64 kAvxState = Xcr0::SSE.mask() | Xcr0::AVX.mask();
+  mode.set(ModeBits::AVX, s.cr4[Cr4::OSXSAVE] && (s.xcr0 & kAvxState) == kAvxState);
+  mode.set(ModeBits::CS_LIMITED,
+           size != CodeSize::k64 &&
+               s.seg[kCs].limit < (size == CodeSize::k32 ? 0xFFFFFFFFu : 0xFFFFu));
+  mode.set(ModeBits::NON_ROOT, s.view.non_root);
+  return mode;
+}
+
+bool alignment_checked(const CoreState& s) {
+  return s.cpl == 3 && s.cr0[Cr0::AM] && (s.rflags_other & Rflags::AC.mask()) != 0;
+}
+
+}  // namespace
+
+bool Core::alignment_checks_on() const { return alignment_checked(state); }
+
+// Every access is looked at one by one.
+bool Core::arrays_closed() const {
+  return observe_ || alignment_checked(state) || has_data_breakpoints(*this);
+}
+
+void Core::mode_changed() {
+  mode = mode_of(state);
+  paging_->registers_changed();
+  tlb = paging_->select(arrays_closed());
+  if (attention || must_be_careful()) request_sync();
+}
+
+void Core::permissions_changed() { mode_changed(); }
+
+bool Core::must_be_careful() const {
+  constexpr u64 kFlags = Rflags::TF.mask() | Rflags::RF.mask();
+  return observe_ || state.shadow != kNoShadow || (state.rflags_other & kFlags) != 0 ||
+         Dr7::ENABLES.get(state.dr7) != 0 || state.pending_debug != 0;
+}
+
+void Core::observe_instructions(bool on) {
+  observe_ = on;
+  mode_changed();
+}
+
+// ---- translations
+
+void Core::write_cr3(u64 value) {
+  const bool keep = state.cr4[Cr4::PCIDE] && bit(value, Cr3::kKeepTranslations.position);
+  state.cr3 = value & ~Cr3::kKeepTranslations.mask();
+  const mmu::Tag before = paging_->tag();
+  const u16 pcid = state.cr4[Cr4::PCIDE] ? static_cast<u16>(Cr3::PCID.get(value)) : u16{0};
+  if (!keep) paging_->store().mov_cr3(before, pcid);
+  mode_changed();
+}
+
+void Core::invalidate_page(u64 lin) { paging_->store().invlpg(paging_->tag(), Lin(lin)); }
+
+void Core::invalidate_pcid(unsigned type, u64 pcid, u64 lin) {
+  const mmu::Tag tag = paging_->tag();
+  const u16 id = static_cast<u16>(pcid);
+  switch (type) {
+    case 0: return paging_->store().invpcid_address(tag, id, Lin(lin));
+    case 1: return paging_->store().invpcid_single(tag, id);
+    case 2: return paging_->store().invpcid_all(tag);
+    default: return paging_->store().invpcid_all_but_global(tag);
+  }
+}
+
+void Core::invalidate_all() { paging_->store().flush_all_pcids(paging_->tag()); }
+
+bool Core::load_pdptes(u64 cr3) {
+  paging_->registers_changed();
+  const mmu::PdpteResult result = mmu::load_pdptes(paging_->context(), cr3, paging_->port());
+  const auto* pdptes = std::get_if<mmu::Pdptes>(&result);
+  if (pdptes == nullptr) return false;
+  state.pdpte = *pdptes;
+  return true;
+}
+
+void Core::memory_map_changed() {
+  paging_->forget_host_pointers();
+  jump_cache.fill({});
+}
+
+// ---- initial state. SDM 3A "Processor State After Reset" (Table "IA-32 and Intel 64 Processor States
+// Following Power-up, Reset, or INIT").
+
+void Core::power_on() {
+  state = CoreState{};
+  msr = MsrState{};
+  const auto segment = [](u16 selector, u64 base, u64 type) {
+    return SegmentRegister{.selector = selector,
+                           .rights = Reg<SegmentRights>(0x80 | type),
+                           .limit = 0xFFFF,
+                           .base = base};
+  };
+  for (auto& data : state.seg) data = segment(0, 0, 0x13);
+  state.seg[kCs] = segment(0xF000, 0xFFFF0000, 0x1B);
+  state.seg[kLdtr] = segment(0, 0, kLdt);
+  state.seg[kTr] = segment(0, 0, kTssBusy);
+  state.rip = 0xFFF0;
+  state.gpr[kRdx] = cpuid_signature(environment_.shared.model);
+  reset_msrs(*this);
+  paging_->store().reset();
+  jump_cache.fill({});
+  mode_changed();
+}
+
+// ---- running
+
+void Core::deliver(const Event& event) {
+  environment_.observer.on_event(*this, event);
+  ++cycle_;
+  deliver_event(*this, event);
+}
+
+Block* Core::find_block_at_rip() { return find_block(mode); }
+
+// Runs ops from `first` on until one of the chain's ends, and settles RIP and the cycle counter.
+void Core::run_chain(Block* first) {
+  block = first;
+  chain_end = ChainEnd::kBudget;
+  budget -= first->instructions;
+  in_chain_ = true;
+#if defined(VTSIM_LOOP_DISPATCH)
+  for (const Op* op = first->ops; op != nullptr;) op = op->handler(this, op);
+#else
+  first->ops[0].handler(this, first->ops);
+#endif
+  in_chain_ = false;
+  if (chain_end == ChainEnd::kBudget) {  // `block` was not started
+    budget += block->instructions;
+    state.rip = block->rip;
+  }
+  const u64 now = target_cycle_ - static_cast<u64>(budget);
+  instructions_ += now - cycle_;
+  cycle_ = now;
+}
+
+// One instruction, with all that may be special about it: TF, RF, breakpoints, shadows, observers.
+void Core::run_carefully() {
+  const bool resume = (state.rflags_other & Rflags::RF.mask()) != 0;
+  if (!resume && has_instruction_breakpoints(*this)) {
+    if (const u64 hits = instruction_breakpoints(*this, linear_rip()); hits != 0)
+      return deliver(debug_exception(hits));
+  }
+  Block* alone = find_block(mode.with(ModeBits::ALONE, 1));
+  if (alone == nullptr) return deliver(raised);
+  const bool single_step = (state.rflags_other & Rflags::TF.mask()) != 0;
+  const u8 shadow = state.shadow;
+  const u64 rip = state.rip;
+  state.rflags_other &= ~Rflags::RF.mask();
+  run_chain(alone);
+  // A shadow covers one instruction; one that this instruction cast stays.
+  if (shadow != kNoShadow && state.shadow == shadow) state.shadow = kNoShadow;
+  if (chain_end == ChainEnd::kEvent) return deliver(raised);
+  if (observe_) environment_.observer.on_retire(*this, rip, code_of(*alone));
+  if (state.shadow == kShadowMovSs) return;
+  if (const u64 bits = take_debug_traps(*this, single_step); bits != 0)
+    deliver(debug_exception(bits));
+}
+
+// The first cycle at or after the next timed event of the machine.
+u64 Core::next_event_cycle() {
+  const Ps deadline = environment_.events.next();
+  if (deadline != event_deadline_) {
+    event_deadline_ = deadline;
+    event_cycle_ = deadline == kNever ? ~u64{0}
+                   : deadline == 0    ? 0
+                                      : environment_.frequency.cycles_at(deadline - 1) + 1;
+  }
+  return event_cycle_;
+}
+
+// A full arena starts over at a point where no core is within a block.
+void Core::recycle_blocks() {
+  BlockCache& blocks = environment_.shared.blocks;
+  if (blocks.is_full()) blocks.clear();
+  if (blocks.generation() == cache_generation_) return;
+  cache_generation_ = blocks.generation();
+  jump_cache.fill({});
+  block = nullptr;
+}
+
+void Core::run_until(u64 cycle) {
+  while (true) {
+    if (attention) take_pending_events();
+    // Devices that an instruction reached may have moved the next event.
+    const u64 limit = std::min(cycle, next_event_cycle());
+    if (state.activity != Activity::kActive || cycle_ >= limit) return;
+    recycle_blocks();
+    target_cycle_ = limit;
+    budget = static_cast<i64>(std::min<u64>(limit - cycle_, kLongestChain));
+    target_cycle_ = cycle_ + static_cast<u64>(budget);
+    if (must_be_careful()) {
+      run_carefully();
+      continue;
+    }
+    Block* next = find_block(mode);
+    if (next != nullptr && next->instructions > budget)
+      next = find_block(mode.with(ModeBits::ALONE, 1));
+    if (next == nullptr) {
+      deliver(raised);
+      continue;
+    }
+    run_chain(next);
+    if (chain_end == ChainEnd::kEvent) deliver(raised);
+    if (chain_end == ChainEnd::kAlone) run_carefully();
+  }
+}
+
+// SDM 3A "Interrupt and Exception Handling > Priority Among Concurrent Events".
+void Core::take_pending_events() {
+  const Ps now = time_of_cycle(cycle_);
+  PendingSignals& signals = state.signals;
+  if (signals.init && state.activity != Activity::kShutdown && !state.in_smm) {
+    signals.init = false;
+    initialize(now);
+  } else if (signals.startup && state.activity == Activity::kWaitForSipi) {
+    signals.startup = false;
+    start_up(signals.startup_vector);
+  } else if (state.activity == Activity::kWaitForSipi || state.activity == Activity::kShutdown) {
+    // only the above, and NMI and SMI out of shutdown by way of a reset that chipsets do
+  } else if (signals.smi && !state.in_smm) {
+    signals.smi = false;
+    state.activity = Activity::kActive;
+    enter_smm(*this);
+  } else if (signals.nmi && !state.nmi_blocked && state.shadow != kShadowMovSs) {
+    signals.nmi = false;
+    state.nmi_blocked = true;
+    state.activity = Activity::kActive;
+    deliver({.vector = kNmi, .type = EventType::kNonMaskableInterrupt});
+  } else if (apic().interrupt_pending()) {
+    const bool enabled = (state.rflags_other & Rflags::IF.mask()) != 0;
+    if (state.activity == Activity::kMwait && (enabled || state.mwait_breaks_on_masked))
+      state.activity = Activity::kActive;
+    if (enabled && state.shadow == kNoShadow) {
+      state.activity = Activity::kActive;
+      const u8 vector = apic().acknowledge(now);
+      deliver({.vector = vector, .type = EventType::kExternalInterrupt});
+    }
+  }
+  signals.startup = signals.startup && state.activity == Activity::kWaitForSipi;
+  attention = signals.any() || apic().interrupt_pending();
+}
+
+// SDM 3A "Processor State Following Power-up, Reset, or INIT": INIT keeps caches, x87 and vector
+// state, MTRRs, machine-check registers and most MSRs.
+void Core::initialize(Ps now) {
+  const CoreState old = state;
+  const MsrState kept = msr;
+  power_on();
+  state.x87 = old.x87;
+  state.vector = old.vector;
+  state.xcr0 = old.xcr0;
+  state.tsc_offset = old.tsc_offset;
+  state.tsc_adjust = old.tsc_adjust;
+  state.tsc_aux = old.tsc_aux;
+  state.pat = old.pat;
+  state.star = old.star, state.lstar = old.lstar, state.cstar = old.cstar, state.fmask = old.fmask;
+  state.kernel_gs_base = old.kernel_gs_base;
+  state.sysenter_cs = old.sysenter_cs;
+  state.sysenter_esp = old.sysenter_esp;
+  state.sysenter_eip = old.sysenter_eip;
+  state.smbase = old.smbase;
+  state.signals = old.signals;
+  state.cr0 = state.cr0.with(Cr0::CD, old.cr0[Cr0::CD]).with(Cr0::NW, old.cr0[Cr0::NW]);
+  msr = kept;
+  apic().init(now);
+  if (!is_bootstrap()) state.activity = Activity::kWaitForSipi;
+  mode_changed();
+}
+
+void Core::start_up(u8 vector) {
+  state.seg[kCs].selector = static_cast<u16>(vector << 8);
+  state.seg[kCs].base = static_cast<u64>(vector) << 12;
+  state.rip = 0;
+  state.activity = Activity::kActive;
+  mode_changed();
+}
+
+bool Core::is_bootstrap() const { return bit(environment_.apic.apic_base(), 8); }
+
+}  // namespace vtsim::cpu

@@ -1,0 +1,58 @@
+#pragma once
+// What the cores of one machine share, and what one core is connected to. sim/machine builds it.
+
+#include <string_view>
+
+#include "model/base/cpu_bus.h"
+#include "model/base/event_queue.h"
+#include "model/cpu/cpu_model.h"
+#include "model/cpu/decode.h"
+#include "model/cpu/engine/block_cache.h"
+
+namespace vtsim::cpu {
+
+class Core;
+class LocalApic;
+
+// Events of interest to sim/observe. Called only where `careful` observation is on, or at rare
+// places; the default does nothing.
+class CoreObserver {
+ public:
+  virtual ~CoreObserver() = default;
+  virtual void on_retire(const Core&, u64 /*rip*/, std::span<const u8> /*code*/) {}
+  virtual void on_event(const Core&, const Event&) {}
+  virtual void on_marker(Core&, u32 /*code*/, u64 /*rax*/, u64 /*rdx*/) {}
+  // Something that is not modelled, by name; said once by the receiver.
+  virtual void on_unmodelled(const Core&, std::string_view /*what*/) {}
+};
+
+// One a machine.
+struct SharedEnvironment {
+  SharedEnvironment(const CpuModel& cpu_model, const CpuFeatures& offered_features)
+      : model(cpu_model),
+        offered(offered_features),
+        decoder({.lzcnt = offered_features[Feature::kLzcnt],
+                 .tzcnt = offered_features[Feature::kBmi1]}) {}
+
+  const CpuModel& model;
+  CpuFeatures offered;
+  Decoder decoder;
+  BlockCache blocks;
+};
+
+// One a core.
+class CoreEnvironment {
+ public:
+  SharedEnvironment& shared;
+  CpuBus& bus;
+  EventQueue& events;
+  LocalApic& apic;
+  CoreObserver& observer;
+  unsigned index = 0;
+  CpuTopology topology;
+  Frequency frequency;      // of the core's cycles
+  Frequency tsc_frequency;
+  u64 seed = 1;         // of RDRAND and RDSEED
+};
+
+}  // namespace vtsim::cpu

@@ -1,0 +1,36 @@
+// All groups in one array, indexed by mnemonic.
+
+#include <array>
+#include <vector>
+
+#include "model/base/check.h"
+#include "model/cpu/exec/groups.h"
+
+namespace vtsim::cpu {
+
+namespace {
+
+struct Table {
+  std::vector<InstructionRow> rows;
+  std::array<const InstructionRow*, ZYDIS_MNEMONIC_MAX_VALUE + 1> by_mnemonic{};
+
+  Table() {
+    for (const Rows group : all_groups()) rows.insert(rows.end(), group.begin(), group.end());
+    for (const InstructionRow& row : rows) {
+      SIM_CHECK(by_mnemonic[row.mnemonic] == nullptr, ZydisMnemonicGetString(row.mnemonic));
+      by_mnemonic[row.mnemonic] = &row;
+    }
+  }
+};
+
+const Table& table() {
+  static const Table built;
+  return built;
+}
+
+}  // namespace
+
+const InstructionRow* find_row(Mnemonic mnemonic) { return table().by_mnemonic[mnemonic]; }
+std::span<const InstructionRow> all_rows() { return table().rows; }
+
+}  // namespace vtsim::cpu
