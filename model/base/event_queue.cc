@@ -24,9 +24,10 @@ void EventQueue::schedule(Id event, Ps when) {
   Event& changed = events_[event];
   const bool was_first = changed.deadline == next_;
   changed.deadline = when;
-  if (when <= next_) {
+  if (when < next_) {
     next_ = when;
-  } else if (was_first) {
+    if (on_earlier_) on_earlier_(when);
+  } else if (was_first && when > next_) {
     next_ = events_[earliest()].deadline;
   }
 }

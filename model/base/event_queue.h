@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/base/clock.h"
@@ -28,6 +29,11 @@ class EventQueue {
   // The earliest deadline, or kNever.
   Ps next() const { return next_; }
 
+  // Called whenever the earliest deadline moves to an earlier time, with the new one: whoever drives
+  // the queue sleeps until `next()` and is woken by this. One listener.
+  using Listener = std::function<void(Ps next)>;
+  void on_earlier(Listener listener) { on_earlier_ = std::move(listener); }
+
   // Fires everything due at or before `now`, ordered by (deadline, Id).
   void run_until(Ps now);
 
@@ -44,6 +50,7 @@ class EventQueue {
   Id earliest() const;
 
   std::vector<Event> events_;
+  Listener on_earlier_;
   Ps next_ = kNever;
 };
 

@@ -43,3 +43,17 @@ TEST_CASE("moving the first deadline later uncovers the next one") {
   queue.cancel(a);
   CHECK(queue.next() == 7);
 }
+
+TEST_CASE("the listener hears of a first deadline that moves earlier, and of no other change") {
+  EventQueue queue;
+  std::vector<Ps> heard;
+  queue.on_earlier([&](Ps next) { heard.push_back(next); });
+  const auto a = queue.add("a", [](Ps) {});
+  const auto b = queue.add("b", [](Ps) {});
+  queue.schedule(a, 10);
+  queue.schedule(b, 20);
+  queue.schedule(b, 10);
+  queue.schedule(a, 30);
+  queue.schedule(a, 4);
+  CHECK(heard == std::vector<Ps>{10, 4});
+}
