@@ -34,7 +34,7 @@ class FlatBus : public CpuBus {
 };
 
 struct NoPic : ExtIntSource {
-  u8 acknowledge(Ps) override { return 0xFF; }
+  u8 interrupt_acknowledge(Ps) override { return 0xFF; }
 };
 
 // The processor model of the tests: everything that is implemented.
@@ -53,7 +53,7 @@ class BareMachine {
       : model(cpu_model),
         shared(model, offered_features(model)),
         bus(ram_bytes),
-        processor({.frequency = Frequency{1'000'000'000}, .tsc_frequency = Frequency{1'000'000'000}},
+        processor({.index = 0, .topology = {}, .frequency = Frequency{1'000'000'000}, .tsc_frequency = Frequency{1'000'000'000}, .seed = 1},
                   {.shared = shared, .bus = bus, .events = events, .fabric = fabric, .pic = pic,
                    .observer = observer},
                   {}) {}
