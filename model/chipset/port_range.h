@@ -36,6 +36,10 @@ constexpr bool disjoint(const Table& rows) {
 // A device on the eight-bit bus: the bus splits wider accesses into bytes, the lowest port first.
 class ByteTarget : public RegisterTarget {
  public:
+  ByteTarget() = default;
+  ByteTarget(const ByteTarget&) = delete;  // events and sinks hold its address
+  ByteTarget& operator=(const ByteTarget&) = delete;
+
   u64 read(u64 offset, unsigned size, Ps now) final {
     u64 value = 0;
     for (unsigned i = 0; i < size; ++i) {
