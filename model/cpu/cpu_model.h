@@ -137,7 +137,7 @@ struct CpuTopology {
 
 // What the guest is offered: silicon AND implemented, minus what the user masks.
 inline CpuFeatures offered_features(const CpuModel& model) {
-  return model.silicon & implemented_features();
+  return with_requirements_met(model.silicon & implemented_features());
 }
 
 }  // namespace vtsim::cpu

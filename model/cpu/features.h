@@ -48,6 +48,8 @@ inline constexpr bool kMissing = false;
 inline constexpr bool kVexImplemented = true;
 // VMX operation and what only exists with it.
 inline constexpr bool kVmxImplemented = false;
+// Architectural performance monitoring: CPUID leaf 0AH, which has no feature bit.
+inline constexpr bool kPerfmonImplemented = false;
 
 // clang-format off
 //  enumerator            name                  location                       implemented
@@ -297,6 +299,10 @@ class CpuFeatures {
 };
 
 std::optional<Feature> feature_named(std::string_view name);
+
+// Leaves out what cannot be without something that is not there: AVX without XSAVE, say. So masking
+// one feature never offers a processor that cannot exist.
+CpuFeatures with_requirements_met(const CpuFeatures& features);
 
 // Everything this simulator implements.
 constexpr CpuFeatures implemented_features() {
