@@ -67,7 +67,8 @@ struct InterruptEvent {
 
 // An access of a core that leaves it and is not to memory.
 struct BusAccessEvent {
-  static constexpr EventInfo kInfo{"bus_access", "io", "a port or memory-mapped register is accessed"};
+  static constexpr EventInfo kInfo{"bus_access", "io",
+                                   "a port or memory-mapped register is accessed"};
   Stamp stamp;
   std::string_view space;  // port, mmio
   bool is_write = false;

@@ -7,12 +7,12 @@
 namespace vtsim::cli {
 
 enum class ExitStatus : int {
-  kOk = 0,            // the guest shut down (ACPI S5), --expect matched, or the user ended it
-  kUsage = 2,         // bad usage, configuration or image
-  kLimit = 4,         // --max-instructions, --max-cycles, --max-time or --timeout was reached
-  kDead = 6,          // triple fault, VMX abort, or all cores halted with nothing that could wake them
-  kFailed = 8,        // --fail-on matched, or the guest ended without --expect matching
-  kDefect = 10,       // a defect of vtsim
+  kOk = 0,       // the guest shut down (ACPI S5), --expect matched, or the user ended it
+  kUsage = 2,    // bad usage, configuration or image
+  kLimit = 4,    // --max-instructions, --max-cycles, --max-time or --timeout was reached
+  kDead = 6,     // triple fault, VMX abort, or all cores halted with nothing that could wake them
+  kFailed = 8,   // --fail-on matched, or the guest ended without --expect matching
+  kDefect = 10,  // a defect of vtsim
   kInterrupted = 12,  // Ctrl-C or SIGTERM
 };
 

@@ -14,9 +14,9 @@ namespace vtsim::cli {
 enum class Mode { kFunctional, kTiming };
 
 struct GuestOptions {
-  std::string kernel;  // path; empty: no kernel
-  std::string initrd;  // path; empty: none
-  std::string append;  // the kernel's command line
+  std::string kernel;          // path; empty: no kernel
+  std::string initrd;          // path; empty: none
+  std::string append;          // the kernel's command line
   std::optional<u64> load_at;  // where a flat binary goes
 };
 

@@ -1,0 +1,182 @@
+#include "sim/config/finish.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "model/base/bits.h"
+#include "sim/config/declarations.h"
+#include "sim/config/resolve.h"
+
+namespace vtsim::config {
+namespace {
+
+const Setting& setting(const Resolved& resolved, const std::string& key) {
+  const auto& settings = resolved.settings;
+  return *std::find_if(settings.begin(), settings.end(),
+                       [&](const Setting& s) { return s.parameter.key == key; });
+}
+
+[[noreturn]] void fail(const Resolved& resolved, const std::string& key, std::string problem,
+                       std::string expected) {
+  const Setting& at = setting(resolved, key);
+  throw ConfigError({.file = at.origin.file,
+                     .line = at.origin.line,
+                     .key = key,
+                     .problem = std::move(problem),
+                     .expected = std::move(expected),
+                     .nearest = {}});
+}
+
+void check_tlb(const Resolved& resolved, const std::string& key, const TlbTiming& tlb) {
+  if (tlb.entries == 0) return;
+  if (tlb.entries % tlb.ways != 0) {
+    fail(resolved, key + ".entries", fmt::format("{} entries in {} ways", tlb.entries, tlb.ways),
+         "a multiple of the number of ways");
+  }
+}
+
+void check_cache(const Resolved& resolved, const std::string& key, const CacheTiming& cache) {
+  if (cache.bytes % (cache.ways * cache.line_bytes) != 0) {
+    fail(resolved, key + ".size",
+         fmt::format("{} bytes in {} ways of {}-byte lines", cache.bytes, cache.ways,
+                     cache.line_bytes),
+         "a multiple of ways times line");
+  }
+}
+
+void check_timing(const Resolved& resolved) {
+  const CachesTiming& caches = resolved.machine.cores.caches;
+  check_cache(resolved, "cores.caches.l1i", caches.l1i);
+  check_cache(resolved, "cores.caches.l1d", caches.l1d);
+  check_cache(resolved, "cores.caches.l2", caches.l2);
+  check_cache(resolved, "cores.caches.l3", caches.l3);
+  const MmuTiming& mmu = resolved.machine.cores.mmu;
+  check_tlb(resolved, "cores.mmu.itlb_4k", mmu.itlb_4k);
+  check_tlb(resolved, "cores.mmu.itlb_2m", mmu.itlb_2m);
+  check_tlb(resolved, "cores.mmu.dtlb_l0", mmu.dtlb_l0);
+  check_tlb(resolved, "cores.mmu.dtlb_4k", mmu.dtlb_4k);
+  check_tlb(resolved, "cores.mmu.dtlb_2m", mmu.dtlb_2m);
+  check_tlb(resolved, "cores.mmu.dtlb_1g", mmu.dtlb_1g);
+  check_tlb(resolved, "cores.mmu.dtlb_store", mmu.dtlb_store);
+  check_tlb(resolved, "cores.mmu.stlb", mmu.stlb);
+  check_tlb(resolved, "cores.mmu.stlb_1g", mmu.stlb_1g);
+  check_tlb(resolved, "cores.mmu.nested.tlb_4k", mmu.nested_4k);
+  check_tlb(resolved, "cores.mmu.nested.tlb_2m", mmu.nested_2m);
+  check_tlb(resolved, "iommu.iotlb", resolved.machine.iommu.iotlb);
+}
+
+void check_cores(const Resolved& resolved) {
+  const CoresConfig& cores = resolved.machine.cores;
+  constexpr u32 kMaxProcessors = 255;  // xAPIC IDs; 255 is the broadcast
+  if (cores.topology.logical_processors() > kMaxProcessors) {
+    fail(resolved, "cores.count",
+         fmt::format("{} logical processors", cores.topology.logical_processors()),
+         "packages times cores times threads up to 255");
+  }
+  constexpr std::size_t kVendorLength = 12;
+  if (cores.model.vendor.size() != kVendorLength) {
+    fail(resolved, "cores.vendor", fmt::format("{} characters", cores.model.vendor.size()), "12");
+  }
+  constexpr std::size_t kBrandLength = 47;
+  if (cores.model.brand.size() > kBrandLength) {
+    fail(resolved, "cores.brand", fmt::format("{} characters", cores.model.brand.size()),
+         "at most 47");
+  }
+  const cpu::CpuFrequencies& f = cores.model.frequencies;
+  if (f.tsc_denominator != 0 && f.tsc_numerator == 0) {
+    fail(resolved, "cores.tsc.numerator", "0 with a denominator", "the ratio of CPUID.15H");
+  }
+}
+
+void check_memory(const Resolved& resolved) {
+  const MachineConfig& machine = resolved.machine;
+  if (machine.memory.bytes % kPageSize != 0) {
+    fail(resolved, "memory.size", "not whole pages", "a multiple of 4K");
+  }
+  constexpr u64 k4G = u64{1} << 32;
+  const u64 highest = k4G + machine.memory.bytes;
+  if (highest > u64{1} << machine.cores.model.physical_address_bits) {
+    fail(resolved, "memory.size", "beyond the processor's physical addresses",
+         fmt::format("what fits {} bits", machine.cores.model.physical_address_bits));
+  }
+  if (machine.chipset.low_memory_limit > machine.chipset.ecam_base) {
+    fail(resolved, "chipset.low_memory_limit", "above chipset.ecam.base", "an address up to it");
+  }
+  const u64 ecam_bytes = machine.chipset.ecam_buses << 20;
+  if (machine.chipset.ecam_base % ecam_bytes != 0) {
+    fail(resolved, "chipset.ecam.base", "not aligned", "a multiple of 1M times chipset.ecam.buses");
+  }
+}
+
+void check_devices(const Resolved& resolved) {
+  for (std::size_t i = 0; i < resolved.devices.size(); ++i) {
+    const auto& bdf = resolved.devices[i].device.bdf;
+    for (std::size_t j = 0; bdf && j < i; ++j) {
+      if (resolved.devices[j].device.bdf != bdf) continue;
+      throw ConfigError({.file = resolved.devices[i].origin.file,
+                         .line = resolved.devices[i].origin.line,
+                         .key = fmt::format("devices[{}].bdf", i),
+                         .problem = "taken by " + resolved.devices[j].device.kind,
+                         .expected = "another bus:device.function",
+                         .nearest = {}});
+    }
+  }
+}
+
+u32 sharing_ids(CacheSharing sharing) {
+  switch (sharing) {
+    case CacheSharing::kCore:
+      return 0;
+    case CacheSharing::kTwoCores:
+      return 2;
+    case CacheSharing::kPackage:
+      return cpu::kSharedByPackage;
+  }
+  return 0;
+}
+
+void add_cpuid_cache(cpu::CpuModel& model, const CpuidCache& cache, cpu::CacheType type, u8 level) {
+  if (cache.row.ways == 0) return;
+  cpu::CacheRow row = cache.row;
+  row.type = type;
+  row.level = level;
+  row.sharing_ids = sharing_ids(cache.shared_by);
+  model.caches.push_back(row);
+}
+
+// Features without VMX are hardware's as well: the capability registers go with the feature.
+void drop_features(CoresConfig& cores) {
+  cores.offered = cpu::offered_features(cores.model);
+  for (const auto name : cores.model.silicon.without(cores.offered).names()) {
+    cores.dropped.push_back({std::string(name), "not implemented"});
+  }
+  for (const std::string& name : cores.silicon_only) {
+    cores.dropped.push_back({name, "not implemented"});
+    for (const SiliconOnlyFeature& row : silicon_only_features()) {
+      if (row.name != name || row.msr == 0) continue;
+      for (cpu::MsrRow& msr : cores.model.msrs) {
+        if (msr.index == row.msr) msr.reset &= ~Flag{row.bit}.mask();
+      }
+    }
+  }
+  if (!cores.offered[cpu::Feature::kVmx]) cores.model.vmx_capabilities.clear();
+}
+
+}  // namespace
+
+void check_and_finish(Resolved& resolved) {
+  check_cores(resolved);
+  check_memory(resolved);
+  check_timing(resolved);
+  check_devices(resolved);
+  CoresConfig& cores = resolved.machine.cores;
+  cores.model.name = cores.preset;
+  add_cpuid_cache(cores.model, cores.cpuid_l1d, cpu::CacheType::kData, 1);
+  add_cpuid_cache(cores.model, cores.cpuid_l1i, cpu::CacheType::kInstruction, 1);
+  add_cpuid_cache(cores.model, cores.cpuid_l2, cpu::CacheType::kUnified, 2);
+  add_cpuid_cache(cores.model, cores.cpuid_l3, cpu::CacheType::kUnified, 3);
+  drop_features(cores);
+}
+
+}  // namespace vtsim::config
