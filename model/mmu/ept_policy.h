@@ -77,15 +77,16 @@ class EptPolicy {
                                             : FaultReason::kEptMisconfiguration;
   }
 
-  // An entry that is not present has not been joined: the rights seen are then those of no page.
-  WalkFault fault(FaultReason reason, const Combined& combined) const {
+  // SDM 3C "Exit Qualification for EPT Violations": where an entry is not present, no rights are
+  // seen, whatever those above it grant.
+  WalkFault fault(FaultReason reason, u64 entry, const Combined& combined) const {
     WalkFault record;
     record.stage = Stage::kStage2;
     record.gpa = request_.gpa;
     record.stage2_access = request_.access;
     record.mode_based_execute_control = context_.mode_based_execute_control;
     record.stage2_seen = Stage2Rights{false, false, false, false};
-    if (reason == FaultReason::kEptViolation && check(combined)) {
+    if (reason == FaultReason::kEptViolation && is_present(Reg<EptEntry>(entry))) {
       record.stage2_seen = rights(combined);
     }
     return record;

@@ -63,7 +63,7 @@ class Ia32Policy {
     return found == EntryClass::kNotPresent ? FaultReason::kNotPresent : FaultReason::kReservedBit;
   }
 
-  WalkFault fault(FaultReason reason, const Combined& combined) const {
+  WalkFault fault(FaultReason reason, u64, const Combined& combined) const {
     const Rights rights = ia32_rights(combined);
     const bool translated = reason == FaultReason::kPkey || reason == FaultReason::kProtection;
     WalkFault record;

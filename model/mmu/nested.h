@@ -159,7 +159,7 @@ WalkResult walk_pae(const PagingContext& context, Lin linear, Access access, Res
   const Ia32Policy<kShapePae> policy(context, linear, access);
   const u64 pdpte = context.pdptes[kPaePdpteIndex.get(linear.value)];
   if (!bit(pdpte, Ia32Entry::P.position)) {
-    WalkFault fault = policy.fault(FaultReason::kNotPresent, Combined{});
+    WalkFault fault = policy.fault(FaultReason::kNotPresent, pdpte, Combined{});
     fault.level = kPaePdpteLevel;
     fault.entry = pdpte;
     return fault;

@@ -8,7 +8,7 @@
 //   u64 table_flags(), leaf_flags()            A and D bits to set when an entry is used
 //   std::optional<FaultReason> check(Combined) may the access go on?
 //   FaultReason reason(EntryClass)             of kNotPresent and kMalformed
-//   WalkFault fault(reason, Combined)          the policy's part of the record
+//   WalkFault fault(reason, entry, Combined)   the policy's part of the record
 //   bool before_update(port), after_update(port, flags newly set)
 // Resolver (NativeResolver, NestedResolver):
 //   bool entry(Gpa, level, Hpa&)               false: fault() tells
@@ -157,7 +157,7 @@ class WalkLoop {
 
   [[gnu::cold, gnu::noinline]] Outcome fault(FaultReason reason, unsigned level, Hpa at, u64 entry,
                                              const Combined& combined) {
-    fault_ = policy_.fault(reason, combined);
+    fault_ = policy_.fault(reason, entry, combined);
     fault_->reason = reason;
     fault_->level = static_cast<u8>(level);
     fault_->entry = entry;

@@ -60,7 +60,7 @@ std::optional<WalkFault> walk_ept_shape(const EptContext& context, const Stage2R
   // SDM 3C "EPT Translation Mechanism": 4-level EPT translates 48 bits; a wider guest-physical
   // address is an EPT violation.
   if (request.gpa.value & beyond & low_mask(52)) {
-    WalkFault fault = policy.fault(FaultReason::kEptViolation, Combined{.all = 0});
+    WalkFault fault = policy.fault(FaultReason::kEptViolation, 0, Combined{});
     fault.reason = FaultReason::kEptViolation;
     fault.level = shape.levels;
     return fault;
