@@ -1,6 +1,7 @@
 #pragma once
 // What the cores of one machine share, and what one core is connected to. sim/machine builds it.
 
+#include <span>
 #include <string_view>
 
 #include "model/base/cpu_bus.h"
@@ -8,6 +9,7 @@
 #include "model/cpu/cpu_model.h"
 #include "model/cpu/decode.h"
 #include "model/cpu/engine/block_cache.h"
+#include "model/cpu/state/core_state.h"
 
 namespace vtsim::cpu {
 

@@ -25,12 +25,14 @@ Rows miscellaneous_rows();   // NOP, UDn, XLAT, CMPXCHG, XADD, CRC32, MOVBE, MOV
 Rows branch_rows();          // near JMP, CALL, RET, Jcc, LOOPcc, JRCXZ
 Rows interrupt_flag_rows();  // CLI, STI, PUSHF, POPF
 Rows interrupt_rows();       // INT, INT1, INT3, INTO, IRET
-Rows segment_rows();         // LDS..LSS, LAR, LSL, VERR, VERW, ARPL, LLDT, LTR, LGDT, SGDT, SWAPGS, RDFSBASE...
+Rows segment_rows();         // LDS..LSS, LAR, LSL, VERR, VERW, ARPL
+Rows descriptor_table_rows();  // LLDT, LTR, SLDT, STR, LGDT, LIDT, SGDT, SIDT, SWAPGS, RDFSBASE...
 Rows system_call_rows();     // SYSCALL, SYSRET, SYSENTER, SYSEXIT
 Rows control_register_rows();  // CLTS, LMSW, SMSW, XGETBV, XSETBV, INVLPG, INVPCID
 Rows processor_rows();       // HLT, MONITOR, MWAIT, PAUSE, fences, cache control, CPUID, RSM
 Rows msr_rows();             // RDMSR, WRMSR, RDTSC, RDTSCP, RDPMC, RDPID
 Rows io_rows();              // IN, OUT, INS, OUTS
+Rows state_save_rows();  // FXSAVE, FXRSTOR, LDMXCSR, STMXCSR, the XSAVE family
 
 // One mnemonic, two groups: binders that the rows above hand over to.
 Handler bind_mov_segment(const Binding& binding, Op& op);   // MOV to and from segment registers
