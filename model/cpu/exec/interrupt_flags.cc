@@ -2,7 +2,6 @@
 
 #include "model/cpu/exec/interrupt_flags.h"
 
-#include "model/cpu/apic/local_apic.h"
 #include "model/cpu/exec/groups.h"
 
 namespace vtsim::cpu {
@@ -11,11 +10,7 @@ void change_rflags(Core& core, u64 value, u64 mask) {
   CoreState& state = core.state;
   const u64 old = state.rflags_other;
   write_rflags(state, (read_rflags(state) & ~mask) | (value & mask));
-  const u64 risen = state.rflags_other & ~old;
-  const bool wants_interrupts = (risen & Rflags::IF.mask()) != 0 &&
-                                (core.attention || core.apic().interrupt_pending());
-  if (wants_interrupts) core.set_attention();
-  if (wants_interrupts || (risen & Rflags::TF.mask()) != 0) core.request_sync();
+  rflags_written(core, old);
 }
 
 namespace {
