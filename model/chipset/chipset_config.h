@@ -10,6 +10,7 @@ struct ChipsetConfig {
   u64 ram_bytes = u64{1} << 30;        // a multiple of 4 KiB, 1 MiB at least
   u64 low_memory_limit = 0x8000'0000;  // RAM beyond this continues at 4 GiB
 
+  unsigned cores = 1;         // what the CMOS tells firmware
   unsigned uarts = 1;         // COM1, COM2: 0 to 2
   u64 rtc_start_seconds = 0;  // since 1970-01-01: what the RTC shows at power-on
   Frequency hpet_clock{100'000'000};
