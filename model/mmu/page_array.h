@@ -29,28 +29,21 @@ class PageArray {
         next_(std::size_t{1} << set_bits) {}
 
   unsigned page_shift() const { return page_shift_; }
-  bool is_empty() const { return !used_; }  // nothing stored since clear(): the quick way past
 
-  // The page of either space that holds `address`. Id 0 finds nothing.
-  const Translation* find(u32 first_id, u32 second_id, u64 address) const {
-    const u64 page = address >> page_shift_;
-    const u64 first = PageKey::make(first_id, page);
-    const u64 second = PageKey::make(second_id, page);
-    const std::size_t base = set_of(page);
+  // The page of space `id` that holds `address`.
+  const Translation* find(u32 id, u64 address) const {
+    const u64 wanted = PageKey::make(id, address >> page_shift_);
+    const std::size_t base = set_of(wanted);
     for (std::size_t way = base; way < base + kWays; ++way) {
-      const u64 key = keys_[way];
-      if ((key == first && first_id != 0) || (key == second && second_id != 0)) {
-        return &payload_[way];
-      }
+      if (keys_[way] == wanted) return &payload_[way];
     }
     return nullptr;
   }
 
   // Drops the page if it is there.
   void erase(u32 id, u64 address) {
-    const u64 page = address >> page_shift_;
-    const u64 wanted = PageKey::make(id, page);
-    const std::size_t base = set_of(page);
+    const u64 wanted = PageKey::make(id, address >> page_shift_);
+    const std::size_t base = set_of(wanted);
     for (std::size_t way = base; way < base + kWays; ++way) {
       if (keys_[way] == wanted) keys_[way] = 0;
     }
@@ -58,24 +51,22 @@ class PageArray {
 
   // Needs: the page is not there.
   void insert(u32 id, u64 address, const Translation& translation) {
-    const u64 page = address >> page_shift_;
-    const std::size_t way = victim(set_of(page));
-    keys_[way] = PageKey::make(id, page);
+    const u64 key = PageKey::make(id, address >> page_shift_);
+    const std::size_t way = victim(set_of(key));
+    keys_[way] = key;
     payload_[way] = translation;
-    used_ = true;
   }
 
   void clear() {
-    if (!used_) return;
     keys_.assign(keys_.size(), 0);
     next_.assign(next_.size(), 0);
-    used_ = false;
   }
 
  private:
-  // The first way of the page's set; multiplicative hashing spreads equal low bits.
-  std::size_t set_of(u64 page) const {
-    return ((page * 0x9e3779b97f4a7c15u) >> (64 - set_bits_)) * kWays;
+  // The first way of the key's set. Multiplicative hashing: pages with equal low bits, and the
+  // same page of many spaces, are spread over all sets.
+  std::size_t set_of(u64 key) const {
+    return ((key * 0x9e3779b97f4a7c15u) >> (64 - set_bits_)) * kWays;
   }
 
   std::size_t victim(std::size_t base) {
@@ -90,7 +81,6 @@ class PageArray {
 
   unsigned page_shift_;
   unsigned set_bits_;
-  bool used_ = false;
   std::vector<u64> keys_;  // 0: empty (id 0 is no space)
   std::vector<Translation> payload_;
   std::vector<u8> next_;  // of each set, the way to go next

@@ -38,7 +38,7 @@ unsigned SpaceTable::obtain(SpaceKind kind, const Tag& tag) {
 void SpaceTable::renew(unsigned space) {
   SIM_CHECK(has_id());
   spaces_[space].id = next_id_++;
-  spaces_[space].used = false;
+  spaces_[space].sizes = 0;
 }
 
 void SpaceTable::restart() {

@@ -17,9 +17,9 @@ enum class SpaceKind : u8 {
 
 struct Space {
   SpaceKind kind = SpaceKind::kLocal;
-  Tag tag = {};       // what the kind does not need is 0
-  u32 id = 0;         // 0: no space
-  bool used = false;  // something may be stored under this id
+  Tag tag = {};  // what the kind does not need is 0
+  u32 id = 0;    // 0: no space
+  u8 sizes = 0;  // bit n: array n may hold pages of it
 };
 
 constexpr Tag global_tag(const Tag& tag) { return {.vpid = tag.vpid, .eptrta = tag.eptrta}; }
@@ -30,6 +30,7 @@ class SpaceTable {
   static constexpr unsigned kSpaces = 256;
   static constexpr unsigned kNowhere = 0;  // the space that holds nothing: id 0
   static constexpr u32 kMaxId = (1u << 19) - 1;
+  static constexpr unsigned kArrays = 4;
 
   // The space of a tag, or kNowhere.
   unsigned find(SpaceKind kind, const Tag& tag) const;
@@ -38,7 +39,10 @@ class SpaceTable {
   unsigned obtain(SpaceKind kind, const Tag& tag);
 
   const Space& operator[](unsigned space) const { return spaces_[space]; }
-  void mark_used(unsigned space) { spaces_[space].used = true; }
+  void mark(unsigned space, unsigned array) { spaces_[space].sizes |= kSizeBits[array]; }
+  bool may_hold(unsigned space, unsigned array) const {
+    return spaces_[space].sizes & kSizeBits[array];
+  }
   unsigned end() const { return end_; }  // spaces are 1 .. end() - 1
 
   // Ids run out after half a million. Then the caller empties its arrays and calls restart().
@@ -47,6 +51,8 @@ class SpaceTable {
   void restart();
 
  private:
+  static constexpr std::array<u8, kArrays> kSizeBits{1, 2, 4, 8};
+
   unsigned hint_of(SpaceKind kind, const Tag& tag) const;
   bool is(unsigned space, SpaceKind kind, const Tag& tag) const {
     return spaces_[space].kind == kind && spaces_[space].tag == tag && space != kNowhere;

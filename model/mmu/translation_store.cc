@@ -34,7 +34,8 @@ TranslationStore::TranslationStore(InvalidationListener* listener)
 
 const Translation* TranslationStore::lookup(const Tag& tag, Lin linear) {
   select(tag);
-  return find(spaces_[current_.local].id, spaces_[current_.global].id, linear.value);
+  if (const Translation* found = find(current_.local, linear.value)) return found;
+  return find(current_.global, linear.value);
 }
 
 void TranslationStore::insert(const Tag& tag, Lin linear, const Translation& translation) {
@@ -43,14 +44,13 @@ void TranslationStore::insert(const Tag& tag, Lin linear, const Translation& tra
   const unsigned space = spaces_.obtain(kind, translation.global ? global_tag(tag) : tag);
   current_ = {};
   select(tag);
-  drop_page(spaces_[current_.local].id, linear.value);
-  drop_page(spaces_[current_.global].id, linear.value);
+  drop_page(current_.local, linear.value);
+  drop_page(current_.global, linear.value);
   put(space, linear.value, translation);
 }
 
 const Translation* TranslationStore::lookup_guest_physical(u64 eptrta, Gpa address) {
-  const unsigned space = spaces_.find(SpaceKind::kGuestPhysical, guest_physical_tag(eptrta));
-  return find(spaces_[space].id, 0, address.value);
+  return find(spaces_.find(SpaceKind::kGuestPhysical, guest_physical_tag(eptrta)), address.value);
 }
 
 void TranslationStore::insert_guest_physical(u64 eptrta, Gpa address,
@@ -58,7 +58,7 @@ void TranslationStore::insert_guest_physical(u64 eptrta, Gpa address,
   if (!spaces_.has_id()) reset();
   const unsigned space = spaces_.obtain(SpaceKind::kGuestPhysical, guest_physical_tag(eptrta));
   current_ = {};
-  drop_page(spaces_[space].id, address.value);
+  drop_page(space, address.value);
   put(space, address.value, translation);
 }
 
@@ -70,33 +70,32 @@ void TranslationStore::select(const Tag& tag) {
               .global = spaces_.find(SpaceKind::kGlobal, global_tag(tag))};
 }
 
-const Translation* TranslationStore::find(u32 first_id, u32 second_id, u64 address) const {
-  for (const PageArray& array : arrays_) {
-    if (array.is_empty()) continue;
-    if (const Translation* found = array.find(first_id, second_id, address)) return found;
+const Translation* TranslationStore::find(unsigned space, u64 address) const {
+  for (unsigned n = 0; n < arrays_.size(); ++n) {
+    if (!spaces_.may_hold(space, n)) continue;
+    if (const Translation* found = arrays_[n].find(spaces_[space].id, address)) return found;
   }
   return nullptr;
 }
 
 void TranslationStore::put(unsigned space, u64 address, const Translation& translation) {
-  for (PageArray& array : arrays_) {
-    if (array.page_shift() != translation.page_shift) continue;
-    array.insert(spaces_[space].id, address, translation);
-    spaces_.mark_used(space);
+  for (unsigned n = 0; n < arrays_.size(); ++n) {
+    if (arrays_[n].page_shift() != translation.page_shift) continue;
+    arrays_[n].insert(spaces_[space].id, address, translation);
+    spaces_.mark(space, n);
     return;
   }
   SIM_CHECK(false, "a page size that no paging mode has");
 }
 
-void TranslationStore::drop_page(u32 id, u64 address) {
-  if (id == 0) return;
-  for (PageArray& array : arrays_) {
-    if (!array.is_empty()) array.erase(id, address);
+void TranslationStore::drop_page(unsigned space, u64 address) {
+  for (unsigned n = 0; n < arrays_.size(); ++n) {
+    if (spaces_.may_hold(space, n)) arrays_[n].erase(spaces_[space].id, address);
   }
 }
 
 void TranslationStore::renew(unsigned space) {
-  if (!spaces_[space].used) return;
+  if (spaces_[space].sizes == 0) return;  // nothing to drop: keep the id
   if (spaces_.has_id()) {
     spaces_.renew(space);
   } else {
@@ -106,9 +105,9 @@ void TranslationStore::renew(unsigned space) {
 
 void TranslationStore::apply(const Invalidation& what) {
   for (unsigned space = 1; space < spaces_.end(); ++space) {
-    if (!spaces_[space].used || !covers(what, spaces_[space])) continue;
+    if (spaces_[space].sizes == 0 || !covers(what, spaces_[space])) continue;
     if (what.extent == Extent::kPage) {
-      drop_page(spaces_[space].id, what.linear.value);
+      drop_page(space, what.linear.value);
     } else {
       renew(space);
     }
@@ -180,7 +179,7 @@ void TranslationStore::on_ept_violation(const Tag& current, Gpa address,
                                         std::optional<Lin> linear) {
   const unsigned space =
       spaces_.find(SpaceKind::kGuestPhysical, guest_physical_tag(current.eptrta));
-  drop_page(spaces_[space].id, address.value);
+  drop_page(space, address.value);
   if (!linear) return;
   apply({.extent = Extent::kPage,
          .linear = *linear,

@@ -102,16 +102,16 @@ class TranslationStore {
   };
 
   void select(const Tag& tag);
-  const Translation* find(u32 first_id, u32 second_id, u64 address) const;
+  const Translation* find(unsigned space, u64 address) const;
   void put(unsigned space, u64 address, const Translation& translation);
-  void drop_page(u32 id, u64 address);
+  void drop_page(unsigned space, u64 address);
   void renew(unsigned space);
   void apply(const Invalidation& what);
 
   InvalidationListener* listener_;
   SpaceTable spaces_;
   Current current_;
-  std::array<PageArray, 4> arrays_;  // by page size, smallest first
+  std::array<PageArray, SpaceTable::kArrays> arrays_;  // by page size, smallest first
 };
 
 }  // namespace vtsim::mmu
