@@ -328,3 +328,8 @@ extern "C" vtsim::u64 vtsim_slow_store(vtsim::cpu::Core* core, const vtsim::cpu:
   std::memcpy(bytes, &value, sizeof value);
   return core->slow_write(*op, lin, size, bytes);
 }
+
+extern "C" vtsim::u64 vtsim_probe_write(vtsim::cpu::Core* core, const vtsim::cpu::Op* op,
+                                        vtsim::u64 lin, unsigned size) {
+  return core->probe_write(*op, lin, size);
+}

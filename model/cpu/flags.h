@@ -111,6 +111,18 @@ constexpr u64 flags_of(FlagKind kind, u64 wide_a, u64 wide_b) {
 // The six arithmetic flags in their RFLAGS positions.
 u64 arithmetic_flags(const LazyFlags& lazy);
 
+// The same for the slow paths of hot handlers: a call that keeps every other register, so that the
+// handler stays a leaf function.
+#if defined(VTSIM_LOOP_DISPATCH)
+inline u64 kept_arithmetic_flags(const LazyFlags& lazy) { return arithmetic_flags(lazy); }
+#else
+inline u64 kept_arithmetic_flags(const LazyFlags& lazy) {
+  u64 flags;
+  asm("call vtsim_arithmetic_flags_keep" : "=a"(flags) : "D"(&lazy), "m"(lazy) : "cc");
+  return flags;
+}
+#endif
+
 inline void set_arithmetic_flags(LazyFlags& lazy, u64 flags) {
   lazy = {flags & Rflags::kArithmetic, 0, flag_word(FlagKind::kExplicit, 3)};
 }
@@ -121,7 +133,7 @@ inline void set_logic_flags(LazyFlags& lazy, T result) {
   lazy.kind = flag_word(FlagKind::kLogic, kSizeLog2<T>);
 }
 
-inline bool carry_flag(const LazyFlags& lazy) { return arithmetic_flags(lazy) & 1; }
+inline bool carry_flag(const LazyFlags& lazy) { return kept_arithmetic_flags(lazy) & 1; }
 
 inline u64 read_rflags(const CoreState& state) {
   return state.rflags_other | arithmetic_flags(state.lazy);
@@ -208,6 +220,8 @@ inline bool condition_from(u64 wide_a, u64 wide_b) {
 }
 
 // The condition on whatever was recorded last.
-bool condition_holds(Condition cc, const LazyFlags& lazy);
+inline bool condition_holds(Condition cc, const LazyFlags& lazy) {
+  return condition_holds(cc, kept_arithmetic_flags(lazy));
+}
 
 }  // namespace vtsim::cpu

@@ -3,6 +3,7 @@
 #
 #   vtsim_slow_read_keep    RDI core, RSI op, RDX linear address, ECX size            -> RAX pointer
 #   vtsim_slow_store_keep   RDI core, RSI op, RDX linear address, ECX size, RAX value -> RAX success
+#   vtsim_probe_write_keep  RDI core, RSI op, RDX linear address, ECX size            -> RAX success
 
 .macro KEEPING_CALL name, target
     .globl \name
@@ -51,4 +52,5 @@
     .text
     KEEPING_CALL vtsim_slow_read_keep, vtsim_slow_read
     KEEPING_CALL vtsim_slow_store_keep, vtsim_slow_store
+    KEEPING_CALL vtsim_probe_write_keep, vtsim_probe_write
     .section .note.GNU-stack,"",@progbits

@@ -155,13 +155,24 @@ inline bool call_slow_store(Core& core, const Op& op, u64 lin, u64 value, unsign
 }
 #endif
 
+#if defined(VTSIM_LOOP_DISPATCH)
+inline bool call_probe_write(Core& core, const Op& op, u64 lin, unsigned size) {
+  return core.probe_write(op, lin, size);
+}
+#else
+inline bool call_probe_write(Core& core, const Op& op, u64 lin, unsigned size) {
+  u64 result;
+  // vtsim_probe_write_keep: like vtsim_slow_read_keep.
+  asm volatile("call vtsim_probe_write_keep"
+               : "=a"(result)
+               : "D"(&core), "S"(&op), "d"(lin), "c"(size)
+               : "memory", "cc");
+  return result != 0;
+}
+#endif
+
 template <class T>
-inline bool store_linear(Core& core, const Op& op, u64 lin, T value) {
-  u8* host = write_pointer(core, lin, sizeof(T));
-  if (host != nullptr) [[likely]] {
-    std::memcpy(host, &value, sizeof(T));
-    return true;
-  }
+inline bool slow_store_linear(Core& core, const Op& op, u64 lin, T value) {
   if constexpr (sizeof(T) <= 8) {
     u64 wide = 0;
     std::memcpy(&wide, &value, sizeof(T));
@@ -169,6 +180,16 @@ inline bool store_linear(Core& core, const Op& op, u64 lin, T value) {
   } else {
     return store_slow(core, op, lin, value);
   }
+}
+
+template <class T>
+inline bool store_linear(Core& core, const Op& op, u64 lin, T value) {
+  u8* host = write_pointer(core, lin, sizeof(T));
+  if (host != nullptr) [[likely]] {
+    std::memcpy(host, &value, sizeof(T));
+    return true;
+  }
+  return slow_store_linear(core, op, lin, value);
 }
 
 // Read-modify-write: `change(T old) -> T`. The write permission is checked before anything happens,
@@ -183,9 +204,11 @@ inline bool modify_linear(Core& core, const Op& op, u64 lin, Change change) {
     std::memcpy(host, &changed, sizeof(T));
     return true;
   }
-  if (!core.probe_write(op, lin, sizeof(T))) return false;
-  if (!load_linear(core, op, lin, old)) return false;
-  return store_slow(core, op, lin, change(old));
+  if (!call_probe_write(core, op, lin, sizeof(T))) return false;
+  const u8* source = call_slow_read(core, op, lin, sizeof(T));
+  if (source == nullptr) return false;
+  std::memcpy(&old, source, sizeof(T));
+  return slow_store_linear(core, op, lin, change(old));
 }
 
 // ---- the op's memory operand, in one step (general form: for handlers that are not hot)
