@@ -696,6 +696,27 @@ TEST_CASE("LINT0 fixed and edge-triggered: one interrupt a rising edge; active-l
   CHECK(b.apic().acknowledge(0) == 0x51);
 }
 
+TEST_CASE("INIT does not change the level of the pins") {
+  Bench b;
+  b.apic().set_lint(0, Level::kAssert, 0);
+  b.apic().init(0);
+  b.enable_all();
+  CHECK_FALSE(b.apic().interrupt_pending());
+  b.write(kLvtLint0At, 0x700);
+  CHECK(b.apic().interrupt_pending());
+}
+
+TEST_CASE("LINT0: made edge-triggered, its remote IRR flag is gone") {
+  Bench b;
+  b.enable_all();
+  b.write(kLvtLint0At, 0x8051);
+  b.apic().set_lint(0, Level::kAssert, 0);
+  b.write(kLvtLint0At, 0x8051);
+  CHECK(b.read(kLvtLint0At) == 0xc051);
+  b.write(kLvtLint0At, 0x0051);
+  CHECK(b.read(kLvtLint0At) == 0x0051);
+}
+
 TEST_CASE("LINT1 as NMI is edge-sensitive") {
   Bench b;
   b.enable_all();

@@ -117,6 +117,26 @@ TEST_CASE("APIC timer masked: it counts and reloads, but no interrupt comes") {
   CHECK(b.take());
 }
 
+TEST_CASE("APIC timer masked: masked within a period, it keeps the period's phase") {
+  TimerBench b(kPeriodic);
+  b.write(kInitialCountAt, 100);
+  b.run_until(30 * kTimerTick);
+  b.write(kLvtTimerAt, kPeriodic | kMasked);
+  b.run_until(350 * kTimerTick);
+  CHECK(b.read(kCurrentCountAt) == 50);
+  b.write(kLvtTimerAt, kPeriodic);
+  CHECK(b.events.next() == 400 * kTimerTick);
+}
+
+TEST_CASE("APIC timer: an expiry before an access is seen by it, although its event has not run") {
+  TimerBench b(kOneShot);
+  b.write(kInitialCountAt, 100);
+  b.now = 101 * kTimerTick;
+  b.write(kInitialCountAt, 50);
+  CHECK(b.take());
+  CHECK(b.events.next() == 151 * kTimerTick);
+}
+
 TEST_CASE("APIC timer masked one-shot: an expiry under the mask is lost") {
   TimerBench b(kOneShot | kMasked);
   b.write(kInitialCountAt, 100);
@@ -136,6 +156,15 @@ TEST_CASE("APIC timer: a new divisor changes the rate, not the count") {
   b.run_until((40 + 4 * 59) * kTimerTick);
   CHECK(b.read(kCurrentCountAt) == 1);
   CHECK(b.events.next() == (40 + 4 * 60) * kTimerTick);
+}
+
+TEST_CASE("APIC timer: a new divisor starts a new tick") {
+  TimerBench b(kOneShot, 0x1);  // by 4
+  b.write(kInitialCountAt, 100);
+  b.run_until(6 * kTimerTick);
+  b.write(kDivideAt, kDivideBy1);
+  CHECK(b.read(kCurrentCountAt) == 99);
+  CHECK(b.events.next() == (6 + 99) * kTimerTick);
 }
 
 TEST_CASE("APIC timer: between one-shot and periodic mode the count goes on") {
