@@ -2,6 +2,7 @@
 
 #include "model/base/check.h"
 #include "model/cpu/apic/local_apic.h"
+#include "model/cpu/cpuid.h"
 #include "model/cpu/engine/block_builder.h"
 #include "model/cpu/engine/paging.h"
 #include "model/cpu/environment.h"
@@ -196,7 +197,7 @@ void Core::power_on() {
   state.seg[kLdtr] = segment(0, 0, kLdt);
   state.seg[kTr] = segment(0, 0, kTssBusy);
   state.rip = 0xFFF0;
-  state.gpr[kRdx] = cpuid_signature(environment_.shared.model);
+  state.gpr[kRdx] = version_signature(environment_.shared.model);
   reset_msrs(*this);
   paging_->store().reset();
   jump_cache.fill({});
@@ -236,25 +237,24 @@ void Core::run_chain(Block* first) {
 
 // One instruction, with all that may be special about it: TF, RF, breakpoints, shadows, observers.
 void Core::run_carefully() {
+  if (const u64 hits = instruction_breakpoints(*this); hits != 0)
+    return deliver({.vector = kDb, .dr6_bits = hits});
   const bool resume = (state.rflags_other & Rflags::RF.mask()) != 0;
-  if (!resume && has_instruction_breakpoints(*this)) {
-    if (const u64 hits = instruction_breakpoints(*this, linear_rip()); hits != 0)
-      return deliver(debug_exception(hits));
-  }
   Block* alone = find_block(mode.with(ModeBits::ALONE, 1));
   if (alone == nullptr) return deliver(raised);
   const bool single_step = (state.rflags_other & Rflags::TF.mask()) != 0;
   const u8 shadow = state.shadow;
   const u64 rip = state.rip;
-  state.rflags_other &= ~Rflags::RF.mask();
   run_chain(alone);
   // A shadow covers one instruction; one that this instruction cast stays.
   if (shadow != kNoShadow && state.shadow == shadow) state.shadow = kNoShadow;
   if (chain_end == ChainEnd::kEvent) return deliver(raised);
+  if (resume) state.rflags_other &= ~Rflags::RF.mask();
   if (observe_) environment_.observer.on_retire(*this, rip, code_of(*alone));
   if (state.shadow == kShadowMovSs) return;
-  if (const u64 bits = take_debug_traps(*this, single_step); bits != 0)
-    deliver(debug_exception(bits));
+  const u64 traps = state.pending_debug | (single_step ? Dr6::BS.mask() : 0);
+  state.pending_debug = 0;
+  if (traps != 0) deliver({.vector = kDb, .dr6_bits = traps});
 }
 
 // The first cycle at or after the next timed event of the machine.
@@ -284,7 +284,7 @@ void Core::run_until(u64 cycle) {
     if (attention) take_pending_events();
     // Devices that an instruction reached may have moved the next event.
     const u64 limit = std::min(cycle, next_event_cycle());
-    if (state.activity != Activity::kActive || cycle_ >= limit) return;
+    if (state.activity != Activity::kActive || cycle_ >= limit || leave_) return;
     recycle_blocks();
     target_cycle_ = limit;
     budget = static_cast<i64>(std::min<u64>(limit - cycle_, kLongestChain));

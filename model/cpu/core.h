@@ -147,6 +147,8 @@ class Core {
   u64 cycle() const { return cycle_; }
   u64 instructions() const { return instructions_; }
   void skip_to(u64 cycle);  // while halted
+  // run_until() returns after the current instruction, at once when it is called again.
+  void request_leave() { leave_ = true; }
   Ps time_of_cycle(u64 cycle) const;
 
   void power_on();  // SDM 3A "Processor Management and Initialization > Initialization Overview"
@@ -205,6 +207,7 @@ class Core {
   u64 event_cycle_ = ~u64{0};
   u64 cache_generation_ = 0;
   bool observe_ = false;
+  bool leave_ = false;
   bool in_chain_ = false;
 };
 

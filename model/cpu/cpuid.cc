@@ -196,16 +196,19 @@ CpuidResult Cpuid::vendor(const CpuidContext& context) const {
           characters(model_.vendor, 4)};
 }
 
-CpuidResult Cpuid::version(const CpuidContext& context) const {
+u32 version_signature(const CpuModel& model) {
   constexpr u32 kFamilyEscape = 0xf;
-  const u32 family = std::min(model_.family, kFamilyEscape);
-  const Reg<Signature> signature = Reg<Signature>()
-                                       .with(Signature::ExtendedFamily, model_.family - family)
-                                       .with(Signature::ExtendedModel, bits(model_.model, 7, 4))
-                                       .with(Signature::Type, model_.processor_type)
-                                       .with(Signature::Family, family)
-                                       .with(Signature::Model, bits(model_.model, 3, 0))
-                                       .with(Signature::Stepping, model_.stepping);
+  const u32 family = std::min(model.family, kFamilyEscape);
+  return low(Reg<Signature>()
+                 .with(Signature::ExtendedFamily, model.family - family)
+                 .with(Signature::ExtendedModel, bits(model.model, 7, 4))
+                 .with(Signature::Type, model.processor_type)
+                 .with(Signature::Family, family)
+                 .with(Signature::Model, bits(model.model, 3, 0))
+                 .with(Signature::Stepping, model.stepping));
+}
+
+CpuidResult Cpuid::version(const CpuidContext& context) const {
   constexpr u32 kQuadword = 8;
   const u64 logical_ids = std::min<u64>(u64{1} << topology_.package_shift(), 255);
   const Reg<Leaf1Ebx> ebx =
@@ -220,7 +223,7 @@ CpuidResult Cpuid::version(const CpuidContext& context) const {
   if ((context.misc_enable & MiscEnable::Monitor.mask()) == 0) now.remove(Feature::kMonitor);
   u64 ecx = now.cpuid_bits(1, 0, kEcx);
   if (context.osxsave) ecx |= kOsxsaveBit.mask();
-  return {low(signature), low(ebx), static_cast<u32>(ecx), now.cpuid_bits(1, 0, kEdx)};
+  return {version_signature(model_), low(ebx), static_cast<u32>(ecx), now.cpuid_bits(1, 0, kEdx)};
 }
 
 // SDM 2A "INPUT EAX = 02H": AL is 01H; a register whose bit 31 is set holds no descriptors, so a

@@ -70,6 +70,9 @@ u64 supported_xcr0(const CpuFeatures& features);
 u32 xsave_standard_size(u64 mask);
 u32 xsave_compacted_size(u64 mask);
 
+// CPUID.01H:EAX, and DX after reset.
+u32 version_signature(const CpuModel& model);
+
 class Cpuid {
  public:
   // `processor`: 0 ... topology.logical_processors() - 1. The model must outlive this.

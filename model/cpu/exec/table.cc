@@ -10,6 +10,17 @@ namespace vtsim::cpu {
 
 namespace {
 
+std::vector<Rows> all_groups() {
+  return {data_transfer_rows(),   stack_rows(),          conditional_rows(),
+          arithmetic_rows(),      logic_rows(),          shift_rows(),
+          multiply_rows(),        bit_rows(),            bmi_rows(),
+          bcd_rows(),             string_rows(),         flag_control_rows(),
+          miscellaneous_rows(),   branch_rows(),         interrupt_flag_rows(),
+          interrupt_rows(),       segment_rows(),        descriptor_table_rows(),
+          system_call_rows(),     control_register_rows(), processor_rows(),
+          msr_rows(),             io_rows(),             state_save_rows()};
+}
+
 struct Table {
   std::vector<InstructionRow> rows;
   std::array<const InstructionRow*, ZYDIS_MNEMONIC_MAX_VALUE + 1> by_mnemonic{};
