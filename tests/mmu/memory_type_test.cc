@@ -56,10 +56,10 @@ TEST_CASE("MTRR: each fixed range has its byte") {
     unsigned index;  // of the register in Mtrrs::fixed
     u64 begin, bytes;
   };
-  constexpr Row kRows[] = {
-      {0, 0x00000, 0x10000}, {1, 0x80000, 0x4000}, {2, 0xa0000, 0x4000}, {3, 0xc0000, 0x1000},
-      {4, 0xc8000, 0x1000},  {5, 0xd0000, 0x1000}, {6, 0xd8000, 0x1000}, {7, 0xe0000, 0x1000},
-      {8, 0xe8000, 0x1000},  {9, 0xf0000, 0x1000}, {10, 0xf8000, 0x1000}};
+  constexpr Row kRows[] = {{0, 0x00000, 0x10000}, {1, 0x80000, 0x4000}, {2, 0xa0000, 0x4000},
+                           {3, 0xc0000, 0x1000},  {4, 0xc8000, 0x1000}, {5, 0xd0000, 0x1000},
+                           {6, 0xd8000, 0x1000},  {7, 0xe0000, 0x1000}, {8, 0xe8000, 0x1000},
+                           {9, 0xf0000, 0x1000},  {10, 0xf8000, 0x1000}};
   for (const Row& row : kRows) {
     for (unsigned byte = 0; byte < 8; ++byte) {
       Mtrrs mtrrs;
