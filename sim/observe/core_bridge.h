@@ -1,0 +1,47 @@
+#pragma once
+// What a core tells its observer, as probe events and commit records.
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/base/events.h"
+#include "model/cpu/core.h"
+#include "model/cpu/environment.h"
+#include "sim/observe/commit_log.h"
+
+namespace vtsim::observe {
+
+// The differences between two states of a core as the log lists them. `now` is after `before`.
+void append_changes(const cpu::CoreState& before, const cpu::CoreState& now,
+                    std::vector<RegisterChange>& changes);
+
+class CoreBridge final : public cpu::CoreObserver {
+ public:
+  // Told once for each name.
+  using Unmodelled = std::function<void(std::string_view what, const cpu::Core& core)>;
+
+  // `log`: nullptr for none; it needs Core::observe_instructions on every core. Everything must
+  // outlive the bridge.
+  CoreBridge(Probes& probes, CommitLog* log, Unmodelled unmodelled);
+
+  void on_retire(const cpu::Core& core, u64 rip, std::span<const u8> code) override;
+  void on_event(const cpu::Core& core, const cpu::Event& event) override;
+  void on_marker(cpu::Core& core, u32 code, u64 rax, u64 rdx) override;
+  void on_unmodelled(const cpu::Core& core, std::string_view what) override;
+
+ private:
+  cpu::CoreState& last_state(const cpu::Core& core);
+
+  Probes& probes_;
+  CommitLog* log_;
+  Unmodelled unmodelled_;
+  std::set<std::string, std::less<>> told_;
+  std::vector<std::unique_ptr<cpu::CoreState>> last_;  // by core, as of its last record
+  CommitRecord record_;                                // reused
+};
+
+}  // namespace vtsim::observe
