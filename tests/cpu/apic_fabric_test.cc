@@ -300,6 +300,14 @@ TEST_CASE("MSI: physical destination 0xFF reaches all, in both modes of the loca
   }
 }
 
+TEST_CASE("MSI: NMI and INIT are edge-triggered whatever trigger mode and level say") {
+  Bench b;
+  b.fabric.deliver(message_from_msi(Hpa(0xfee00000), 0x8400), 0);
+  b.fabric.deliver(message_from_msi(Hpa(0xfee00000), 0x8500), 0);
+  CHECK(b.core().nmis == 1);
+  CHECK(b.core().inits == 1);
+}
+
 TEST_CASE("MSI: a level-triggered de-assertion delivers nothing") {
   Bench b;
   b.enable_all();

@@ -67,6 +67,31 @@ TEST_CASE("APIC without LVT CMCI: its register is reserved") {
   CHECK(b.read(kEsrAt) == 0x80);
 }
 
+TEST_CASE("APR and RRD read as 0 and are no illegal addresses") {
+  Bench b;
+  for (u64 at : {0x90, 0xc0}) {
+    b.write(at, 0xff);
+    CHECK(b.read(at) == 0);
+  }
+  b.write(kEsrAt, 0);
+  CHECK(b.read(kEsrAt) == 0);
+}
+
+TEST_CASE("APIC ID is writable before Nehalem; x2APIC mode knows the initial one, INIT keeps it") {
+  auto configs = Bench::plain(2);
+  configs[1].id_writable = true;
+  Bench b(configs);
+  b.write(kIdAt, 0x05ffffff, 1);
+  CHECK(b.read(kIdAt, 1) == 0x05000000);
+  b.enable_all();
+  b.message(0x55, DeliveryMode::kFixed, 5);
+  CHECK(b.holders(0x55) == 0b10);
+  b.apic(1).init(0);
+  CHECK(b.apic(1).id() == 5);
+  b.enter_x2apic(1);
+  CHECK(b.apic(1).id() == 1);
+}
+
 TEST_CASE("APIC ID is read-only on the xAPIC page") {
   Bench b(2);
   b.write(kIdAt, 0x05000000, 1);
@@ -160,6 +185,14 @@ TEST_CASE("IA32_APIC_BASE: disabling loses the registers, enabling again starts 
   CHECK(b.read(kLdrAt) == 0);
   CHECK(b.read(kLvtTimerAt) == 0x10000);
   CHECK(b.holders(0x55) == 0);
+}
+
+TEST_CASE("xAPIC to x2APIC: the high half of the ICR is not preserved") {
+  Bench b;
+  b.enable_all();
+  b.send_xapic_ipi(0x4440, 3);
+  b.enter_x2apic();
+  CHECK(b.rdmsr(0x830) == 0x4440);
 }
 
 TEST_CASE("xAPIC to x2APIC: the registers keep their values, the LDR is derived from the ID") {
@@ -562,8 +595,7 @@ TEST_CASE("A self IPI with an illegal vector is both a send and a receive error"
 
 TEST_CASE("Reserved addresses of the xAPIC page: illegal register address") {
   Bench b;
-  for (u64 at :
-       {0x00, 0x10, 0x40, 0x70, 0x90, 0xc0, 0x290, 0x2e0, 0x3a0, 0x3d0, 0x3f0, 0x400, 0xff0}) {
+  for (u64 at : {0x00, 0x10, 0x40, 0x70, 0x290, 0x2e0, 0x3a0, 0x3d0, 0x3f0, 0x400, 0xff0}) {
     CAPTURE(at);
     CHECK(b.read(at) == 0);
     b.write(kEsrAt, 0);
@@ -601,7 +633,7 @@ TEST_CASE("An LVT entry with an illegal vector is a receive error, no interrupt"
 
 // ---- LVT
 
-TEST_CASE("LVT delivery modes: fixed, SMI, NMI, INIT; masked entries do nothing") {
+TEST_CASE("LVT delivery modes: fixed, SMI, NMI; masked entries do nothing") {
   Bench b;
   b.enable_all();
   const auto fire = [&](u64 entry) {
@@ -617,7 +649,18 @@ TEST_CASE("LVT delivery modes: fixed, SMI, NMI, INIT; masked entries do nothing"
   fire(0x400);
   CHECK(b.core().nmis == 1);
   fire(0x500);
+  CHECK(b.core().inits == 0);  // not supported for this entry
+}
+
+TEST_CASE("LINT pins can deliver INIT and SMI") {
+  Bench b;
+  b.enable_all();
+  b.write(kLvtLint0At, 0x500);
+  b.write(kLvtLint1At, 0x200);
+  b.apic().set_lint(0, Level::kAssert, 0);
+  b.apic().set_lint(1, Level::kAssert, 0);
   CHECK(b.core().inits == 1);
+  CHECK(b.core().smis == 1);
 }
 
 TEST_CASE("The performance-counter entry is masked when its interrupt is delivered") {

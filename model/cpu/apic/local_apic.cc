@@ -10,6 +10,8 @@ bool carries_vector(DeliveryMode delivery) {
   return delivery == DeliveryMode::kFixed || delivery == DeliveryMode::kLowestPriority;
 }
 
+bool is_pin(LvtEntry entry) { return entry == LvtEntry::kLint0 || entry == LvtEntry::kLint1; }
+
 LvtEntry lint_entry(unsigned pin) { return pin == 0 ? LvtEntry::kLint0 : LvtEntry::kLint1; }
 
 // SDM 3A "Logical Destination Mode > Flat Model, Cluster Model". An address of all ones reaches
@@ -44,6 +46,8 @@ LocalApicConfig local_apic_config(const CpuModel& model, const CpuFeatures& offe
   config.max_lvt = model.apic_max_lvt;
   config.eoi_broadcast_suppression = model.apic_eoi_broadcast_suppression;
   config.x2apic = offered[Feature::kX2apic];
+  // SDM 3A "Local APIC Register Address Map": read-only from Nehalem on, which brought x2APIC.
+  config.id_writable = !model.silicon[Feature::kX2apic];
   config.tsc_deadline = offered[Feature::kTscDeadline];
   config.physical_address_bits = model.physical_address_bits;
   config.timer_clock = Frequency{model.frequencies.apic_timer_hz};
@@ -119,7 +123,12 @@ MsrStatus LocalApic::write_apic_base(u64 value, Ps now) {
 
   const bool disabling = hardware_enabled() && !enable;
   state_.base = value;
-  if (extend && !was_extended) state_.id = config_.apic_id;
+  if (extend && !was_extended) {
+    // SDM 3A "State Changes From xAPIC Mode to x2APIC Mode": all else is preserved.
+    state_.id = config_.apic_id;
+    state_.ldr = 0;
+    state_.icr = Icr::X2apicDestination.put(state_.icr, 0);
+  }
   if (disabling) {
     // "Prior initialization to the APIC may be lost and the APIC may return to the state [after
     // power-up or reset]": here it always does.
@@ -216,12 +225,13 @@ void LocalApic::accept(const InterruptMessage& message, Ps now) {
   // Disabled by IA32_APIC_BASE, it hears nothing; disabled by software, it still takes NMI, SMI,
   // INIT and start-up. SDM 3A "Local APIC State After It Has Been Software Disabled".
   if (!hardware_enabled()) return;
+  // NMI, SMI and INIT are edge-triggered whatever the message says.
   const bool deassert = message.trigger == TriggerMode::kLevel && message.level == Level::kDeassert;
-  if (deassert) return;
+  const bool accepts = software_enabled() && !deassert;
   switch (message.delivery) {
     case DeliveryMode::kFixed:
     case DeliveryMode::kLowestPriority:
-      if (software_enabled()) accept_vector(message.vector, message.trigger, now);
+      if (accepts) accept_vector(message.vector, message.trigger, now);
       return;
     case DeliveryMode::kSmi:
       return ports_.core.smi(now);
@@ -232,7 +242,7 @@ void LocalApic::accept(const InterruptMessage& message, Ps now) {
     case DeliveryMode::kStartup:
       return ports_.core.startup(message.vector, now);
     case DeliveryMode::kExtInt:
-      if (!software_enabled()) return;
+      if (!accepts) return;
       state_.ext_int_message = true;
       return update(now);
     case DeliveryMode::kReserved:
@@ -297,7 +307,8 @@ void LocalApic::trigger_lvt(LvtEntry entry, Ps now) {
     case DeliveryMode::kNmi:
       return ports_.core.nmi(now);
     case DeliveryMode::kInit:
-      return ports_.core.init(now);
+      if (is_pin(entry)) ports_.core.init(now);  // "not supported" for the other entries
+      return;
     case DeliveryMode::kExtInt:  // follows the pin's level: ext_int_requested()
     case DeliveryMode::kLowestPriority:
     case DeliveryMode::kStartup:

@@ -60,6 +60,7 @@ struct LocalApicConfig {
   u8 max_lvt = 6;
   bool eoi_broadcast_suppression = true;
   bool x2apic = true;
+  bool id_writable = false;  // on the xAPIC page
   bool tsc_deadline = true;
   u32 physical_address_bits = 46;
   Frequency timer_clock{25'000'000};
@@ -187,6 +188,7 @@ class LocalApic {
   u64 reserved_bits(const RegisterRow& row) const;
 
   // Handlers of the register table; `index` is the register's number (offset / 16).
+  u32 read_zero(u64 index, Ps now);
   u32 read_id(u64 index, Ps now);
   u32 read_version(u64 index, Ps now);
   u32 read_tpr(u64 index, Ps now);
@@ -204,6 +206,7 @@ class LocalApic {
   u32 read_initial_count(u64 index, Ps now);
   u32 read_current_count(u64 index, Ps now);
   u32 read_divide(u64 index, Ps now);
+  void write_id(u64 index, u32 value, Ps now);
   void write_tpr(u64 index, u32 value, Ps now);
   void write_eoi(u64 index, u32 value, Ps now);
   void write_ldr(u64 index, u32 value, Ps now);

@@ -72,15 +72,17 @@ struct LocalApic::RegisterRow {
 };
 
 // clang-format off
-// SDM-NOTE: the arbitration priority (90H) and remote read (0C0H) registers belong to processors with
-// an APIC bus; they are reserved here.
+// The arbitration priority and remote read registers are "not supported" on processors without an
+// APIC bus, yet an access to them is no error.
 constexpr LocalApic::RegisterRow LocalApic::kRegisters[] = {
   // number      name              xAPIC x2APIC  defined        read                            write
-  {0x02, 0x02, "ID",               kRo,  kRo,    0,             &LocalApic::read_id,            nullptr},
+  {0x02, 0x02, "ID",               kRw,  kRo,    kIcrHighBits,  &LocalApic::read_id,            &LocalApic::write_id},
   {0x03, 0x03, "Version",          kRo,  kRo,    0,             &LocalApic::read_version,       nullptr},
   {0x08, 0x08, "TPR",              kRw,  kRw,    kPriorityBits, &LocalApic::read_tpr,           &LocalApic::write_tpr},
+  {0x09, 0x09, "APR",              kRo,  kNo,    0,             &LocalApic::read_zero,          nullptr},
   {0x0a, 0x0a, "PPR",              kRo,  kRo,    0,             &LocalApic::read_ppr,           nullptr},
   {0x0b, 0x0b, "EOI",              kWo,  kWo,    0,             nullptr,                        &LocalApic::write_eoi},
+  {0x0c, 0x0c, "RRD",              kRo,  kNo,    0,             &LocalApic::read_zero,          nullptr},
   {0x0d, 0x0d, "LDR",              kRw,  kRo,    kIcrHighBits,  &LocalApic::read_ldr,           &LocalApic::write_ldr},
   {0x0e, 0x0e, "DFR",              kRw,  kNo,    kAllBits,      &LocalApic::read_dfr,           &LocalApic::write_dfr},
   {0x0f, 0x0f, "SVR",              kRw,  kRw,    kSvrBits,      &LocalApic::read_svr,           &LocalApic::write_svr},
@@ -183,9 +185,15 @@ void LocalApic::write(u64 offset, unsigned size, u64 value, Ps now) {
 
 // ---- identification
 
+u32 LocalApic::read_zero(u64, Ps) { return 0; }
+
 u32 LocalApic::read_id(u64, Ps) {
   if (x2apic_mode()) return state_.id;
   return static_cast<u32>(LogicalDestination::XapicId.put(0, state_.id));
+}
+
+void LocalApic::write_id(u64, u32 value, Ps) {
+  if (config_.id_writable) state_.id = static_cast<u32>(LogicalDestination::XapicId.get(value));
 }
 
 u32 LocalApic::read_version(u64, Ps) {
