@@ -21,7 +21,7 @@ class PciBus final : public device::PciFabric {
   // BARs are mapped with priority `bar_priority`.
   PciBus(AddressMap& memory, AddressMap& ports, int bar_priority);
 
-  // Machine building: the function must outlive the bus, and its place be free.
+  // Machine building: the function must live as long as the bus is used, and its place be free.
   void add(device::PciFunction& function, device::Bdf where);
   device::PciFunction* find(device::Bdf where) const;
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "model/base/event_queue.h"
 #include "model/chipset/address_map.h"
@@ -73,6 +74,49 @@ class Southbridge final : public BusLink {
   RtcCmos& rtc() { return rtc_; }
   Pic8259& pic() { return pic_; }
   I8042* i8042() { return i8042_ ? &*i8042_ : nullptr; }
+
+ private:
+  template <std::size_t kRows>
+  void add_ports(RegisterTarget& target, const std::array<PortRange, kRows>& rows);
+  AddressMap::Id add_port_range(RegisterTarget& target, const PortRange& row);
+  AddressMap::Id add_memory(const char* name, RegisterTarget& target, u64 bytes);
+  void place(AddressMap::Id id, std::optional<Hpa> base, u64 bytes);
+
+  void add_required_devices();
+  void add_optional_devices(const ChipsetConfig& config, EventQueue& events);
+  void connect_interrupts();
+  void apply_lpc(Ps now);           // after writes to the LPC bridge's registers
+  void apply_root_complex(Ps now);  // after writes to the chip configuration registers
+  void update_pirqs(Ps now);
+  void update_a20(Ps now);
+
+  SouthbridgeSinks sinks_;
+  PciBus& pci_;
+  AddressMap memory_map_;
+  AddressMap port_map_;
+
+  Pic8259 pic_;
+  IoApic io_apic_;
+  InterruptRouter router_;
+  Pit8254 pit_;
+  RtcCmos rtc_;
+  Port92 port92_;
+  ResetControl reset_control_;
+  PostCodePort post_code_;
+  ShutdownPort shutdown_port_;
+  FwCfg fw_cfg_;
+  LpcBridge lpc_;
+  RootComplex root_complex_;
+  SmbusController smbus_;
+  std::optional<Hpet> hpet_;
+  std::optional<I8042> i8042_;
+  std::optional<DebugExit> debug_exit_;
+  std::optional<DebugConsole> debug_console_;
+  std::unique_ptr<PcTestdev> pc_testdev_;
+  std::vector<std::unique_ptr<Uart16550>> uarts_;
+
+  AddressMap::Id io_apic_region_ = 0, hpet_region_ = 0, root_complex_region_ = 0;
+  bool a20_ = true;  // as sinks_.a20 was told last
 };
 
 }  // namespace vtsim::chipset
