@@ -71,6 +71,12 @@ inline bool has_reserved_size(const Core& core, const Descriptor& descriptor) {
 // mode_changed() once SS is right too.
 bool commit_code(Core& core, CodeTarget& target, u64 rip);
 
+// What RET and IRET return to: the code segment's checks, all but the RIP's, and the stack segment that
+// comes with it (accessed bit set); null only for 64-bit code inside level 3.
+bool read_return_segment(Core& core, Selector selector, CodeTarget& target);
+bool read_return_stack(Core& core, const CodeTarget& target, Selector selector,
+                       SegmentRegister& ss);
+
 // The stack of level `dpl` from a 16- or 32-bit TSS, checked by SDM 2A "CALL" more-privilege.
 // `ext` is bit 0 of the error codes.
 struct InnerStack {

@@ -92,4 +92,34 @@ bool read_stack_pointer_64(Core& core, unsigned offset, u32 ext, u64& rsp) {
   return is_canonical(core, rsp) || fail(core, kSs_, ext);
 }
 
+bool read_return_segment(Core& core, Selector selector, CodeTarget& target) {
+  if (selector.is_null()) return fail(core, kGp, 0);
+  if (!read_descriptor(core, selector, {}, target.located)) return false;
+  const Descriptor& code = target.located.descriptor;
+  const unsigned rpl = selector.rpl();
+  const bool wrong_level = code.is_conforming() ? code.dpl() > rpl : code.dpl() != rpl;
+  if (!code.is_code() || has_reserved_size(core, code) || rpl < core.state.cpl || wrong_level)
+    return fail(core, kGp, selector.error());
+  if (!code.present()) return fail(core, kNp, selector.error());
+  target.cs = segment_from(selector, code);
+  return true;
+}
+
+bool read_return_stack(Core& core, const CodeTarget& target, Selector selector,
+                       SegmentRegister& ss) {
+  const unsigned cpl = target.cs.rpl();
+  if (selector.is_null()) {
+    const bool code64 = core.state.long_mode() && target.cs.rights[SegmentRights::L];
+    if (!code64 || cpl == 3 || selector.rpl() != cpl) return fail(core, kGp, 0);
+    ss = null_segment(selector.value);
+    ss.rights.set(SegmentRights::DPL, cpl);
+    return true;
+  }
+  LocatedDescriptor located;
+  if (!check_stack_segment(core, selector, cpl, {kGp, 0}, located)) return false;
+  if (!mark_accessed(core, located)) return false;
+  ss = segment_from(selector, located.descriptor);
+  return true;
+}
+
 }  // namespace vtsim::cpu

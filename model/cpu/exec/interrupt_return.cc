@@ -102,11 +102,10 @@ Outcome iret_task(Core& core, const Op& op) {
   if (!state.seg[kTr].usable() || state.seg[kTr].limit < 1)
     return core.raise(kTs, Selector{state.seg[kTr].selector}.error());
   if (!read_tss(core, 0, link)) return Outcome::kFault;
-  const TaskSwitch request{.selector = {link},
-                           .cause = TaskSwitchCause::kIret,
-                           .return_rip = core.next_rip(op),
-                           .saved_rflags = read_rflags(state)};
-  return switch_task(core, request) ? Outcome::kJump : Outcome::kFault;
+  return switch_task_by_instruction(core, {.selector = {link},
+                                           .cause = TaskSwitchCause::kIret,
+                                           .return_rip = core.next_rip(op),
+                                           .saved_rflags = read_rflags(state)});
 }
 
 // ---- RETURN-TO-VIRTUAL-8086-MODE: only with 32-bit operands, at CPL 0
@@ -128,38 +127,6 @@ Outcome return_to_v8086(Core& core, FarStack& stack, ReturnFrame& frame) {
   load_flags(core, frame.rflags, Rflags::kDefined, 4);
   core.mode_changed();
   return Outcome::kJump;
-}
-
-// ---- PROTECTED-MODE-RETURN: the code segment's checks
-bool read_return_segment(Core& core, Selector selector, CodeTarget& target) {
-  if (selector.is_null()) return fail(core, kGp, 0);
-  if (!read_descriptor(core, selector, {}, target.located)) return false;
-  const Descriptor& code = target.located.descriptor;
-  const unsigned rpl = selector.rpl();
-  const bool wrong_level = code.is_conforming() ? code.dpl() > rpl : code.dpl() != rpl;
-  if (!code.is_code() || has_reserved_size(core, code) || rpl < core.state.cpl || wrong_level)
-    return fail(core, kGp, selector.error());
-  if (!code.present()) return fail(core, kNp, selector.error());
-  target.cs = segment_from(selector, code);
-  return true;
-}
-
-// The stack segment that the return loads; null only in 64-bit code inside level 3.
-bool read_return_stack(Core& core, const CodeTarget& target, Selector selector,
-                       SegmentRegister& ss) {
-  const unsigned cpl = target.cs.rpl();
-  if (selector.is_null()) {
-    const bool code64 = core.state.long_mode() && target.cs.rights[SegmentRights::L];
-    if (!code64 || cpl == 3 || selector.rpl() != cpl) return fail(core, kGp, 0);
-    ss = null_segment(selector.value);
-    ss.rights.set(SegmentRights::DPL, cpl);
-    return true;
-  }
-  LocatedDescriptor located;
-  if (!check_stack_segment(core, selector, cpl, {kGp, 0}, located)) return false;
-  if (!mark_accessed(core, located)) return false;
-  ss = segment_from(selector, located.descriptor);
-  return true;
 }
 
 // ---- RETURN-TO-SAME-PRIVILEGE-LEVEL, RETURN-TO-OUTER-PRIVILEGE-LEVEL, with SS:RSP from the frame

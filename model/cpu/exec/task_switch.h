@@ -13,13 +13,15 @@ struct TaskSwitch {
   u32 ext = 0;            // bit 0 of error codes
   u64 return_rip = 0;     // what the old TSS gets as EIP
   u64 saved_rflags = 0;   // and as EFLAGS
+  bool committed = false;  // result: the state is the new task's
 };
 
 // Reads and checks the new TSS's descriptor, saves the old task, loads the new one, and calls
-// Core::mode_changed(). False: an exception was recorded; if it occurred after the switch was
-// committed, the state (state.rip included) is the new task's and the exception belongs to it.
-bool switch_task(Core& core, const TaskSwitch& request);
+// Core::mode_changed(). False: an exception was recorded; if the switch was committed before, the
+// exception is the new task's, at state.rip.
+bool switch_task(Core& core, TaskSwitch& request);
 
-// state.rip and the flags image as JMP, CALL and IRET save them are set up by the caller.
+// The same for an instruction (JMP, CALL, IRET): delivers the new task's exception itself.
+Outcome switch_task_by_instruction(Core& core, TaskSwitch request);
 
 }  // namespace vtsim::cpu
