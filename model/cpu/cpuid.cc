@@ -81,18 +81,19 @@ u32 characters(const std::string& text, std::size_t from) {
 // Leaves that describe a feature: zero where it is not offered.
 struct LeafGate {
   u32 leaf;
-  std::optional<Feature> feature;  // none: nothing here implements it
+  std::optional<Feature> feature;  // none: `implemented` decides
+  bool implemented = false;
 };
 constexpr LeafGate kLeafGates[] = {
-    {0x05, Feature::kMonitor}, {0x09, Feature::kDca}, {0x0f, Feature::kRdtM},
-    {0x10, Feature::kRdtA},    {0x12, Feature::kSgx}, {0x14, Feature::kIntelPt},
-    {0x1b, Feature::kPconfig}, {0x0a, std::nullopt},
+    {0x05, Feature::kMonitor}, {0x09, Feature::kDca},
+    {0x0f, Feature::kRdtM},    {0x10, Feature::kRdtA},
+    {0x12, Feature::kSgx},     {0x14, Feature::kIntelPt},
+    {0x1b, Feature::kPconfig}, {0x0a, std::nullopt, kPerfmonImplemented},
 };
-static_assert(!kPerfmonImplemented, "then leaf 0AH must be let through");
 
 bool leaf_is_offered(u32 leaf, const CpuFeatures& features) {
   for (const LeafGate& gate : kLeafGates) {
-    if (gate.leaf == leaf) return gate.feature && features[*gate.feature];
+    if (gate.leaf == leaf) return gate.feature ? features[*gate.feature] : gate.implemented;
   }
   return true;
 }
@@ -361,7 +362,7 @@ CpuidResult Cpuid::extended(u32 leaf, const CpuidContext& context) const {
     case 1: {
       CpuFeatures now = features_;
       if ((context.misc_enable & MiscEnable::XdDisable.mask()) != 0) now.remove(Feature::kNx);
-      // Intel processors show SYSCALL in 64-bit mode only.
+      // "This feature flag is always enumerated as 0 outside 64-bit mode."
       if (!context.mode64) now.remove(Feature::kSyscall);
       return {0, 0, now.cpuid_bits(leaf, 0, kEcx), now.cpuid_bits(leaf, 0, kEdx)};
     }

@@ -286,8 +286,9 @@ TEST_CASE("Leaves of features that are not offered are zero") {
   CHECK(f(0x14).ebx == 0xf);
   f.features.remove(Feature::kIntelPt);
   CHECK(f(0x14) == CpuidResult{});
-  f.model.raw_leaves.push_back({0xa, 0, 0x07300404, 0, 0, 0x603});
-  CHECK(f(0xa) == CpuidResult{});
+  const CpuidResult perfmon{0x07300404, 0, 0, 0x603};
+  f.model.raw_leaves.push_back({0xa, 0, perfmon.eax, perfmon.ebx, perfmon.ecx, perfmon.edx});
+  CHECK(f(0xa) == (kPerfmonImplemented ? perfmon : CpuidResult{}));
 }
 
 TEST_CASE("Leaves above the highest give the data of the highest basic leaf") {

@@ -73,7 +73,7 @@ void LocalApic::reset(Ps now) {
   reset_registers(now);
 }
 
-// SDM 3A "Local APIC State After It Receives an INIT Reset", "x2APIC After Reset": the mode, the
+// SDM 3A "Local APIC State After an INIT Reset", "x2APIC State Transitions": the mode, the
 // base address and the APIC ID stay.
 void LocalApic::init(Ps now) { reset_registers(now); }
 
@@ -319,8 +319,7 @@ void LocalApic::trigger_lvt(LvtEntry entry, Ps now) {
 
 void LocalApic::local_interrupt(LvtEntry entry, Ps now) {
   trigger_lvt(entry, now);
-  // SDM 3B "Performance Monitoring > Interrupt": the entry is masked when its interrupt is
-  // delivered.
+  // SDM 3A "Local Vector Table > Mask": set when the local APIC handles this interrupt.
   if (entry == LvtEntry::kPerformance) set_lvt(entry, lvt(entry).with(Lvt::Mask, 1));
 }
 

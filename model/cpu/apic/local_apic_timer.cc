@@ -92,7 +92,7 @@ u64 LocalApic::tsc_deadline(Ps now) {
   return state_.timer.tsc_deadline;
 }
 
-// "When the timer is not in TSC-deadline mode, writes are ignored", and zero disarms.
+// In the other modes "the IA32_TSC_DEADLINE MSR reads zero and writes are ignored". Zero disarms.
 void LocalApic::write_tsc_deadline(u64 tsc, Ps now) {
   if (timer_mode() != TimerMode::kTscDeadline) return;
   catch_up_timer(now);
