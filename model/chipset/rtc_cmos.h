@@ -69,6 +69,9 @@ class RtcCmos : public ByteTarget {
   // Bit 7 of port 0x70 keeps NMIs of the chipset from the processor.
   bool nmi_masked() const;
 
+  // Writes RAM as the board does: byte 0x0F = 0xFE, say, tells firmware that it wakes from S3.
+  void set_ram(u8 index, u8 value) { state_.bytes[index] = value; }
+
   // What RESET# clears: interrupt enables and flags. Time and RAM live on the battery.
   void reset(Ps now);
 
