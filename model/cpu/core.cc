@@ -7,6 +7,10 @@
 #include "model/cpu/engine/paging.h"
 #include "model/cpu/environment.h"
 #include "model/cpu/exec/memory.h"
+#include "model/cpu/exec/msr.h"
+#include "model/cpu/exec/smm.h"
+#include "model/cpu/exec/msr.h"
+#include "model/cpu/exec/smm.h"
 #include "model/cpu/interrupts.h"
 
 namespace vtsim::cpu {
@@ -237,12 +241,17 @@ void Core::run_chain(Block* first) {
 
 // One instruction, with all that may be special about it: TF, RF, breakpoints, shadows, observers.
 void Core::run_carefully() {
+  // Traps that the instruction before left: of a task switch, or held back by a shadow that has ended.
+  if (state.pending_debug != 0 && state.shadow != kShadowMovSs) {
+    const u64 traps = std::exchange(state.pending_debug, 0);
+    return deliver({.vector = kDb, .dr6_bits = traps});
+  }
   if (const u64 hits = instruction_breakpoints(*this); hits != 0)
     return deliver({.vector = kDb, .dr6_bits = hits});
   const bool resume = (state.rflags_other & Rflags::RF.mask()) != 0;
   Block* alone = find_block(mode.with(ModeBits::ALONE, 1));
   if (alone == nullptr) return deliver(raised);
-  const bool single_step = (state.rflags_other & Rflags::TF.mask()) != 0;
+  single_step = (state.rflags_other & Rflags::TF.mask()) != 0;
   const u8 shadow = state.shadow;
   const u64 rip = state.rip;
   run_chain(alone);
@@ -320,7 +329,6 @@ void Core::take_pending_events() {
     // only the above, and NMI and SMI out of shutdown by way of a reset that chipsets do
   } else if (signals.smi && !state.in_smm) {
     signals.smi = false;
-    state.activity = Activity::kActive;
     enter_smm(*this);
   } else if (signals.nmi && !state.nmi_blocked && state.shadow != kShadowMovSs) {
     signals.nmi = false;

@@ -61,6 +61,8 @@ class Core {
   Mode mode;
   ChainEnd chain_end = ChainEnd::kBudget;
   bool attention = false;  // an event may be deliverable: looked at between instructions
+  // RFLAGS.TF as the running instruction found it; SYSCALL replaces it by the new one.
+  bool single_step = false;
   Event raised;
   alignas(64) u8 scratch[64] = {};  // assembled data of accesses that cross a page or go to a device
   std::array<std::pair<u64, Block*>, 4096> jump_cache{};  // hashed by linear address

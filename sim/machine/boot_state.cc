@@ -43,7 +43,8 @@ void apply_entry_state(cpu::Core& core, const loader::EntryState& entry) {
 
 void apply_core_setup(cpu::Core& core, std::span<const firmware_tables::MsrValue> values) {
   for (const firmware_tables::MsrValue& value : values)
-    SIM_CHECK(cpu::set_msr(core, value.index, value.value), std::to_string(value.index));
+    SIM_CHECK(cpu::write_msr({.core = core, .index = value.index}, value.value),
+              std::to_string(value.index));
 }
 
 namespace {

@@ -1,0 +1,158 @@
+#include "sim/machine/machine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/cpu/apic/local_apic.h"
+#include "sim/firmware_tables/acpi.h"
+#include "sim/firmware_tables/memory_layout.h"
+#include "sim/firmware_tables/smbios.h"
+#include "sim/machine/boot_state.h"
+
+namespace vtsim::machine {
+
+namespace {
+
+chipset::ChipsetConfig chipset_config(const config::MachineConfig& config) {
+  const config::ChipsetConfig& from = config.chipset;
+  return {.ram_bytes = config.memory.bytes,
+          .low_memory_limit = from.low_memory_limit,
+          .cores = config.cores.topology.logical_processors(),
+          .uarts = from.has_uart1 ? 2u : 1u,
+          .rtc_start_seconds = from.rtc_start,
+          .hpet_clock = Frequency{from.hpet_hz},
+          .has_hpet = from.has_hpet,
+          .has_i8042 = from.has_i8042,
+          .has_debug_exit = from.has_debug_exit,
+          .has_debug_console = from.has_debug_console,
+          .has_pc_testdev = from.has_pc_testdev};
+}
+
+constexpr unsigned kLint0 = 0;
+
+}  // namespace
+
+// DRAM as loaders and tables see it.
+class Machine::Memory final : public firmware_tables::GuestMemory {
+ public:
+  explicit Memory(chipset::PhysicalMemory& memory) : memory_(memory) {}
+  bool write(Hpa address, std::span<const u8> bytes) override {
+    return memory_.write(address, bytes);
+  }
+  bool read(Hpa address, std::span<u8> bytes) const override { return memory_.read(address, bytes); }
+
+ private:
+  chipset::PhysicalMemory& memory_;
+};
+
+// INTA cycles go to the southbridge over the boot processor's bus.
+class Machine::Pic final : public ExtIntSource {
+ public:
+  explicit Pic(Machine& machine) : machine_(machine) {}
+  u8 interrupt_acknowledge(Ps now) override {
+    return machine_.cores_[0]->bus().acknowledge_interrupt(now);
+  }
+
+ private:
+  Machine& machine_;
+};
+
+Machine::Machine(const config::MachineConfig& config, MachineSinks sinks,
+                 cpu::CoreObserver& observer, QuantumWatcher& watcher)
+    : config_(config),
+      shared_(config_.cores.model, config_.cores.offered),
+      pic_(std::make_unique<Pic>(*this)),
+      clock_("clock", events_),
+      northbridge_("northbridge", chipset_config(config_), fabric_) {
+  memory_ = std::make_unique<Memory>(northbridge_.bridge().memory());
+
+  chipset::SouthbridgeSinks below;
+  below.intr = [this](bool level, Ps now) {
+    cores_[0]->processor().apic().set_lint(kLint0, level ? Level::kAssert : Level::kDeassert, now);
+  };
+  below.a20 = [this](bool level, Ps) {
+    for (auto& core : cores_) core->bus().set_a20(level);
+  };
+  below.reset = [reset = sinks.reset](chipset::ResetKind, Ps) { reset(); };
+  below.power_off = [power_off = sinks.power_off](Ps) { power_off(); };
+  below.debug_exit = [exit = sinks.debug_exit](u32 value, Ps) { exit(value); };
+  below.debug_console = sinks.debug_console;
+  below.serial[0] = sinks.console;
+  southbridge_ = std::make_unique<chipset::SouthbridgeModule>(
+      "southbridge", chipset_config(config_), events_, northbridge_, std::move(below));
+  southbridge_->connect(northbridge_);
+  fabric_.add(southbridge_->bridge().io_apic());
+
+  const cpu::CpuTopology& topology = config_.cores.topology;
+  for (unsigned n = 0; n < topology.logical_processors(); ++n) {
+    const cpu::LogicalProcessorConfig processor{
+        .index = n,
+        .topology = topology,
+        .frequency = Frequency{config_.cores.frequency_hz},
+        .tsc_frequency = Frequency{config_.cores.model.frequencies.tsc_hz},
+        .seed = config_.random_seed + n};
+    cores_.push_back(std::make_unique<CoreModule>(
+        ("core" + std::to_string(n)).c_str(), processor,
+        CoreModule::Ports{.shared = shared_, .events = events_, .fabric = fabric_, .pic = *pic_,
+                          .observer = observer, .watcher = watcher}));
+    cores_.back()->bus().socket.bind(northbridge_.cores);
+  }
+}
+
+Machine::~Machine() = default;
+
+firmware_tables::GuestMemory& Machine::memory() { return *memory_; }
+
+Hpa Machine::prepare_without_firmware() {
+  const auto layout = firmware_tables::q35_memory_layout(config_.memory.bytes);
+  apply_setup_accesses(core(0), firmware_tables::q35_setup());
+  const firmware_tables::CoreSetup setup{
+      .physical_address_bits = config_.cores.model.physical_address_bits,
+      .vmx = config_.cores.offered[cpu::Feature::kVmx],
+      .variable_mtrrs = config_.cores.offered[cpu::Feature::kMtrr] ? 10u : 0u};
+  const auto msrs = firmware_tables::core_setup(setup);
+  for (auto& core : cores_) apply_core_setup(core->core(), msrs);
+
+  firmware_tables::TablesConfig tables{
+      .apic_ids = {}, .physical_address_bits = config_.cores.model.physical_address_bits};
+  for (unsigned n = 0; n < core_count(); ++n)
+    tables.apic_ids.push_back(config_.cores.topology.apic_id(n));
+  const Hpa rsdp = firmware_tables::place_acpi(tables, layout, *memory_);
+  firmware_tables::place_smbios({}, layout, *memory_);
+  return rsdp;
+}
+
+void Machine::start_at(const loader::EntryState& entry) { apply_entry_state(core(0), entry); }
+
+void Machine::reset(Ps now) {
+  northbridge_.bridge().reset(now);
+  southbridge_->bridge().reset(now);
+  for (auto& core : cores_) core->processor().reset(now);
+}
+
+void Machine::console_input(std::span<const u8> bytes, Ps now) {
+  southbridge_->bridge().uart(0).receive(bytes, now);
+}
+
+u64 Machine::instructions() const {
+  u64 sum = 0;
+  for (const auto& core : cores_) sum += core->core().instructions();
+  return sum;
+}
+
+bool Machine::is_dead() const {
+  return std::all_of(cores_.begin(), cores_.end(), [](const auto& module) {
+    const cpu::CoreState& state = module->core().state;
+    const bool interruptible = (state.rflags_other & cpu::Rflags::IF.mask()) != 0;
+    switch (state.activity) {
+      case cpu::Activity::kActive: return false;
+      case cpu::Activity::kHalted:
+      case cpu::Activity::kMwait: return !interruptible && !state.signals.any();
+      case cpu::Activity::kShutdown:
+      case cpu::Activity::kWaitForSipi: return !state.signals.any();
+    }
+    return false;
+  });
+}
+
+}  // namespace vtsim::machine

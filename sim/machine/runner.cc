@@ -1,0 +1,270 @@
+#include "sim/machine/runner.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fmt/format.h>
+#include <systemc>
+
+#include "sim/machine/guest_files.h"
+#include "sim/machine/host_signals.h"
+#include "sim/machine/machine.h"
+#include "sim/machine/run_end.h"
+#include "sim/observe/console.h"
+#include "sim/observe/line_watch.h"
+#include "sim/observe/output_file.h"
+#include "sim/observe/progress.h"
+#include "sim/stats/result.h"
+
+namespace vtsim::machine {
+
+namespace {
+
+using cli::ExitStatus;
+using observe::Verdict;
+
+// A file descriptor of the console's output that closes itself.
+class ConsoleOutput {
+ public:
+  explicit ConsoleOutput(const cli::ConsoleOptions& options) {
+    if (options.kind == cli::ConsoleKind::kStdio) fd_ = STDOUT_FILENO;
+    if (options.kind != cli::ConsoleKind::kFile) return;
+    fd_ = open(options.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd_ < 0) throw observe::OutputError(options.path + ": " + std::strerror(errno));
+    owned_ = true;
+  }
+  ~ConsoleOutput() {
+    if (owned_) close(fd_);
+  }
+  ConsoleOutput(const ConsoleOutput&) = delete;
+  ConsoleOutput& operator=(const ConsoleOutput&) = delete;
+
+  int fd() const { return fd_; }
+
+ private:
+  int fd_ = -1;
+  bool owned_ = false;
+};
+
+class Runner final : private QuantumWatcher, private cpu::CoreObserver {
+ public:
+  Runner(const config::MachineConfig& config, const cli::RunOptions& options);
+
+  RunEnd run();
+  std::string where() const;  // the guest stands, for messages
+  const GuestFiles& files() const { return files_; }
+  Machine& machine() { return machine_; }
+
+ private:
+  // QuantumWatcher
+  u64 next_quantum(const cpu::Core& core) override;
+  void idle(const cpu::Core& core, Ps until) override;
+  // CoreObserver
+  void on_marker(cpu::Core& core, u32 code, u64 rax, u64 rdx) override;
+  void on_unmodelled(const cpu::Core& core, std::string_view what) override;
+
+  MachineSinks sinks();
+  void end(int status, std::string reason);
+  void end(ExitStatus status, std::string reason) { end(cli::exit_code(status), std::move(reason)); }
+  void judge(Verdict verdict);
+  void guest_reset();
+  void reboot(Ps now);
+  void look_at_host(Ps now);
+  u64 within_limits(const cpu::Core& core, u64 cycles);
+  void wait_for_input(Ps simulated);
+
+  const cli::RunOptions& options_;
+  GuestFiles files_;
+  ConsoleOutput output_;
+  observe::Console console_;
+  observe::LineWatch lines_;
+  observe::Progress progress_;
+  Machine machine_;
+  Frequency frequency_;
+  u64 quantum_cycles_;
+  bool reset_pending_ = false;
+  std::optional<RunEnd> end_;
+  std::vector<std::string> unmodelled_;
+};
+
+Runner::Runner(const config::MachineConfig& config, const cli::RunOptions& options)
+    : options_(options),
+      files_(options.guest),
+      output_(options.console),
+      console_(options.console.kind == cli::ConsoleKind::kStdio ? STDIN_FILENO : -1, output_.fd()),
+      lines_(options.console.expect, options.console.fail_on),
+      progress_(STDERR_FILENO, options.progress == cli::ProgressWhen::kAlways ||
+                                   (options.progress == cli::ProgressWhen::kAuto &&
+                                    isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO))),
+      machine_(config, sinks(), *this, *this),
+      frequency_{config.cores.frequency_hz},
+      quantum_cycles_(std::max<u64>(1, frequency_.cycles_at(config.quantum))) {
+  files_.load_into(machine_);
+}
+
+MachineSinks Runner::sinks() {
+  return {.console =
+              [this](u8 byte, Ps now) {
+                console_.put(byte);
+                judge(lines_.put(byte, now));
+              },
+          .debug_console = [](u8 byte, Ps) { fmt::print(stderr, "{}", static_cast<char>(byte)); },
+          .debug_exit =
+              [this](u32 value) {
+                end(cli::guest_exit_code(value),
+                    fmt::format("the guest wrote {:#x} to the debug-exit port", value));
+              },
+          .power_off = [this] { end(ExitStatus::kOk, "the guest shut down"); },
+          .reset = [this] { guest_reset(); }};
+}
+
+// Everything that ends a run comes through here, within an instruction of the guest or between
+// quanta; the cores notice after that instruction.
+void Runner::end(int status, std::string reason) {
+  if (end_) return;
+  end_ = RunEnd{status, std::move(reason)};
+  for (unsigned n = 0; n < machine_.core_count(); ++n) machine_.core(n).request_leave();
+}
+
+void Runner::judge(Verdict verdict) {
+  if (verdict == Verdict::kExpected)
+    end(ExitStatus::kOk, fmt::format("--expect matched: {}", lines_.line()));
+  if (verdict == Verdict::kFailed)
+    end(ExitStatus::kFailed, fmt::format("--fail-on {} matched: {}", lines_.pattern(), lines_.line()));
+}
+
+void Runner::guest_reset() {
+  if (options_.no_reboot) return end(ExitStatus::kOk, "the guest reset the machine (--no-reboot)");
+  reset_pending_ = true;
+  for (unsigned n = 0; n < machine_.core_count(); ++n) machine_.core(n).request_leave();
+}
+
+void Runner::reboot(Ps now) {
+  reset_pending_ = false;
+  machine_.reset(now);
+  files_.load_into(machine_);
+}
+
+void Runner::look_at_host(Ps now) {
+  if (const int signal = HostSignals::arrived())
+    end(ExitStatus::kInterrupted, signal == SIGINT ? "interrupted by Ctrl-C" : "terminated");
+  console_.poll_input();
+  while (const auto byte = console_.take()) machine_.console_input({&*byte, 1}, now);
+  if (console_.leave_requested()) end(ExitStatus::kOk, "left by Ctrl-A x");
+  if (!console_.error().empty()) end(ExitStatus::kFailed, console_.error());
+  judge(lines_.poll(now));
+  if (options_.limits.timeout && progress_.host_seconds() >= *options_.limits.timeout)
+    end(ExitStatus::kLimit, "--timeout was reached");
+  progress_.update({.time = now, .instructions = machine_.instructions(), .done = {}});
+}
+
+u64 Runner::within_limits(const cpu::Core& core, u64 cycles) {
+  const auto limit = [&](const std::optional<u64>& most, u64 spent, const char* option) {
+    if (!most) return;
+    if (spent >= *most) return end(ExitStatus::kLimit, fmt::format("{} was reached", option));
+    cycles = std::min(cycles, *most - spent);
+  };
+  limit(options_.limits.instructions, machine_.instructions(), "--max-instructions");
+  if (core.index() == 0) limit(options_.limits.cycles, core.cycle(), "--max-cycles");
+  std::optional<u64> last_cycle;
+  if (options_.limits.time) last_cycle = frequency_.cycles_at(*options_.limits.time);
+  limit(last_cycle, core.cycle(), "--max-time");
+  return cycles;
+}
+
+u64 Runner::next_quantum(const cpu::Core& core) {
+  const Ps now = core.time_of_cycle(core.cycle());
+  if (reset_pending_ && !end_) reboot(now);
+  if (core.index() == 0) look_at_host(now);
+  if (core.state.activity == cpu::Activity::kShutdown && !core.state.signals.any())
+    end(ExitStatus::kDead, fmt::format("core {} took a triple fault", core.index()));
+  const u64 cycles = within_limits(core, quantum_cycles_);
+  if (!end_) return cycles;
+  sc_core::sc_stop();
+  return 0;
+}
+
+void Runner::idle(const cpu::Core& core, Ps until) {
+  if (machine_.is_dead())
+    end(ExitStatus::kDead, "all cores are halted with interrupts off and nothing is pending");
+  if (core.index() != 0) return;
+  const Ps now = core.time_of_cycle(core.cycle());
+  console_.flush();
+  look_at_host(now);
+  if (!end_ && options_.console.kind == cli::ConsoleKind::kStdio && isatty(STDIN_FILENO))
+    wait_for_input(until == kNever ? kNever : until > now ? until - now : 0);
+  if (end_) sc_core::sc_stop();
+}
+
+// An idle machine at a terminal keeps step with the host's clock, so that `sleep 1` takes a second
+// and keys are taken when they come.
+void Runner::wait_for_input(Ps simulated) {
+  constexpr u64 kPsPerMs = 1'000'000'000;
+  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  poll(&input, 1, static_cast<int>(std::min<u64>(simulated / kPsPerMs, 1000)));
+}
+
+void Runner::on_marker(cpu::Core&, u32 code, u64, u64) {
+  constexpr u32 kStop = 7;
+  if (code == kStop) end(ExitStatus::kOk, "the guest executed the stop marker");
+}
+
+void Runner::on_unmodelled(const cpu::Core&, std::string_view what) {
+  if (std::find(unmodelled_.begin(), unmodelled_.end(), what) != unmodelled_.end()) return;
+  unmodelled_.emplace_back(what);
+  fmt::print(stderr, "vtsim: not modelled: {}\n", what);
+}
+
+RunEnd Runner::run() {
+  const HostSignals signals;
+  sc_core::sc_start();
+  console_.flush();
+  console_.restore_terminal();
+  progress_.clear();
+  if (!end_) end(ExitStatus::kDead, "nothing is pending that could wake a core");
+  judge(lines_.finish());
+  if (end_->status == 0 && lines_.expects_something() && lines_.verdict() != Verdict::kExpected)
+    end_ = RunEnd{cli::exit_code(ExitStatus::kFailed),
+                  fmt::format("{}, but --expect {} did not match", end_->reason,
+                              lines_.missing().front())};
+  return *end_;
+}
+
+std::string Runner::where() const {
+  std::string text;
+  auto& machine = const_cast<Machine&>(machine_);
+  for (unsigned n = 0; n < machine.core_count(); ++n) {
+    const cpu::Core& core = machine.core(n);
+    const cpu::CoreState& s = core.state;
+    const char* mode = s.mode64()          ? "64-bit"
+                       : s.long_mode()     ? "compatibility"
+                       : s.v8086_mode()    ? "virtual-8086"
+                       : s.real_mode()     ? "real"
+                                           : "protected";
+    constexpr const char* kActivity[] = {"running", "halted", "shut down", "waiting for SIPI",
+                                         "in MWAIT"};
+    text += fmt::format("  core {}: {} mode, CPL {}, CS:RIP {:04x}:{:016x}, {}, {}\n", n, mode, s.cpl,
+                        s.seg[cpu::kCs].selector, s.rip, s.view.non_root ? "non-root" : "root",
+                        kActivity[static_cast<unsigned>(s.activity)]);
+  }
+  return text;
+}
+
+}  // namespace
+
+int run(const config::MachineConfig& config, const cli::RunOptions& options,
+        const nlohmann::ordered_json& configuration) {
+  Runner runner(config, options);
+  const RunEnd end = runner.run();
+  static_cast<void>(configuration);
+  if (end.status != 0)
+    fmt::print(stderr, "vtsim: {} (exit status {})\n{}", end.reason, end.status, runner.where());
+  fmt::print(stderr, "vtsim: {} instructions\n", runner.machine().instructions());
+  return end.status;
+}
+
+}  // namespace vtsim::machine
