@@ -49,6 +49,15 @@ void enter_level(CoreState& state, const SegmentRegister& cs, const SegmentRegis
 
 // ---- SYSCALL, SYSRET: in 64-bit mode only
 
+// The single-step trap after SYSCALL and SYSRET goes by the RFLAGS that they load.
+void trap_by_new_flags(Core& core) {
+  core.single_step = false;
+  if (!Reg<Rflags>(core.state.rflags_other)[Rflags::TF]) [[likely]]
+    return;
+  core.state.pending_debug |= Dr6::BS.mask();
+  core.request_sync();
+}
+
 Outcome syscall(Core& core, const Op& op) {
   CoreState& state = core.state;
   if (!state.efer[Efer::SCE]) return core.raise(kUd);
@@ -62,6 +71,7 @@ Outcome syscall(Core& core, const Op& op) {
   enter_level(state, flat_code(selector, 0, CodeWidth::k64), flat_stack(selector + 8, 0), 0);
   core.mode_changed();
   rflags_written(core, old);
+  trap_by_new_flags(core);
   return Outcome::kJump;
 }
 
@@ -79,6 +89,7 @@ Outcome sysret(Core& core, const Op&) {
   enter_level(state, flat_code(selector | 3, 3, width), flat_stack((base + 8) | 3, 3), 3);
   core.mode_changed();
   rflags_written(core, old);
+  trap_by_new_flags(core);
   return Outcome::kJump;
 }
 

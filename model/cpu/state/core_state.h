@@ -90,6 +90,7 @@ struct CoreState {
   Activity activity = Activity::kActive;
   u8 shadow = kNoShadow;
   bool nmi_blocked = false;
+  bool nmi_blocked_before_smm = false;  // what RSM restores
   PendingSignals signals;
   bool mwait_breaks_on_masked = false;  // MWAIT's ECX bit 0
   u64 pending_debug = 0;  // DR6 bits of traps to be delivered after the current instruction
