@@ -1,0 +1,35 @@
+# From a fresh Debian 12: `make` installs what is missing and builds into build/.
+#   make demo    runs boot_demo on the default machine and tells what happened
+#   make test    runs every test
+#   make linux   boots Debian's cloud kernel to a shell (KERNEL=linux-image-amd64 for the generic one)
+
+BUILD ?= build
+CMAKE_FLAGS ?=
+JOBS ?= $(shell nproc)
+PLATFORM ?= q35-skylake-sp
+CPUS ?= 1
+KERNEL ?= linux-image-cloud-amd64
+
+.PHONY: all deps test demo linux clean
+
+all: deps
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release $(CMAKE_FLAGS) > $(BUILD).configure.log 2>&1 \
+	  || { cat $(BUILD).configure.log; exit 1; }
+	@cmake --build $(BUILD) -j $(JOBS)
+
+deps:
+	@tools/install-deps.sh
+
+test: all
+	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+demo: all
+	@tools/run_demo.sh $(BUILD) $(PLATFORM)
+
+linux: all
+	@bench/linux/make_initramfs.sh shell $(BUILD)/shell.gz
+	$(BUILD)/vtsim run $(PLATFORM) --cpus $(CPUS) --memory 1G --append console=ttyS0 --initrd $(BUILD)/shell.gz \
+	  --kernel "$$(bench/linux/fetch_kernel.sh $(KERNEL) $(BUILD)/kernels)"
+
+clean:
+	rm -rf $(BUILD) $(BUILD).configure.log

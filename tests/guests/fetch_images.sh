@@ -1,0 +1,13 @@
+#!/bin/sh
+# fetch_images.sh DIR: Debian's newest cloud and generic kernels as DIR/vmlinuz-cloud-amd64 and
+# DIR/vmlinuz-amd64, and the initial RAM disk of the checks as DIR/check.gz.
+set -eu
+
+bench=$(cd "$(dirname "$0")/../../bench/linux" && pwd)
+images=$1
+mkdir -p "$images"
+for flavour in cloud-amd64 amd64; do
+  kernel=$("$bench/fetch_kernel.sh" "linux-image-$flavour" "$images/kernels")
+  ln -sf "$kernel" "$images/vmlinuz-$flavour"
+done
+"$bench/make_initramfs.sh" check "$images/check.gz"
