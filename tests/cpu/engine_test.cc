@@ -131,7 +131,7 @@ TEST_CASE("translations that software changed and invalidated are not used again
 TEST_CASE("a fault in the middle of a block leaves the instructions before it done and no other") {
   Program p;
   // IDT with a page-fault gate to 0x12000: hlt
-  const u64 gate[2] = {0x12000 & 0xFFFF | 8u << 16 | u64{0x8E01} << 32, 0};
+  const u64 gate[2] = {0x2000 | 8u << 16 | u64{0x8E00} << 32 | u64{1} << 48, 0};
   p.put(0x5000 + 14 * 16, gate, 16);
   const u64 gdt[3] = {0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF};
   p.put(0x6000, gdt, sizeof gdt);
