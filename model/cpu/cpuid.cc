@@ -55,7 +55,6 @@ struct AddressSizes {
   static constexpr Field Linear{15, 8};
   static constexpr Field Physical{7, 0};
 };
-constexpr Flag kApicBit{9};
 constexpr Flag kOsxsaveBit{27};
 constexpr Flag kOspkeBit{4};
 

@@ -49,10 +49,6 @@ constexpr u32 kDivideBits = fields(Flag{3}, Field{1, 0});
 constexpr u32 kVectorBits = fields(Icr::Vector);
 constexpr u32 kAllBits = ~u32{0};
 
-constexpr bool is_lvt(u64 index) {
-  return index == kLvtCmci || (index >= kLvtTimer && index <= 0x37);
-}
-
 // The LVT registers stand in the order of LvtEntry, LVT CMCI apart.
 constexpr LvtEntry lvt_entry(u64 index) {
   return index == kLvtCmci ? LvtEntry::kCmci : static_cast<LvtEntry>(index - kLvtTimer + 1);
