@@ -42,7 +42,7 @@ struct Bench {
     data(value);
     return drain();
   }
-  void key(std::initializer_list<u8> code) { kbc.key(std::vector<u8>(code), 0); }
+  void key(const std::vector<u8>& code) { kbc.key(code, 0); }
   bool irq1() { return kbc.keyboard_interrupt().level(); }
   bool irq12() { return kbc.mouse_interrupt().level(); }
 };
@@ -245,7 +245,7 @@ TEST_CASE("8042: a new command drops the parameter of the last") {
 
 TEST_CASE("8042: translation turns set 2 into set 1, F0 becoming bit 7") {
   struct Case {
-    std::initializer_list<u8> set_2;
+    std::vector<u8> set_2;
     Bytes set_1;
   };
   const std::vector<Case> cases = {
