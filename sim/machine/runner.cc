@@ -78,6 +78,7 @@ class Runner final : private QuantumWatcher, private cpu::CoreObserver {
   void wait_for_input(Ps simulated);
 
   const cli::RunOptions& options_;
+  HostSignals signals_;
   GuestFiles files_;
   ConsoleOutput output_;
   observe::Console console_;
@@ -220,7 +221,6 @@ void Runner::on_unmodelled(const cpu::Core&, std::string_view what) {
 }
 
 RunEnd Runner::run() {
-  const HostSignals signals;
   sc_core::sc_start();
   console_.flush();
   console_.restore_terminal();
