@@ -28,7 +28,13 @@ DecodeStatus Decoder::decode(std::span<const u8> code, CodeSize size, u64 rip, D
   const ZyanStatus status = ZydisDecoderDecodeFull(
       &decoder_[static_cast<unsigned>(size)], code.data(), bytes, &out.ins, out.operand);
   out.rip = rip;
-  if (ZYAN_SUCCESS(status)) return DecodeStatus::kOk;
+  if (ZYAN_SUCCESS(status)) {
+    if (out.ins.meta.category == ZYDIS_CATEGORY_STRINGOP) {
+      if (out.ins.mnemonic == ZYDIS_MNEMONIC_MOVSD) out.ins.mnemonic = kStringMovsd;
+      if (out.ins.mnemonic == ZYDIS_MNEMONIC_CMPSD) out.ins.mnemonic = kStringCmpsd;
+    }
+    return DecodeStatus::kOk;
+  }
   if (status == ZYDIS_STATUS_NO_MORE_DATA)
     return bytes < ZYDIS_MAX_INSTRUCTION_LENGTH ? DecodeStatus::kTruncated : DecodeStatus::kTooLong;
   if (status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) return DecodeStatus::kTooLong;

@@ -11,6 +11,11 @@ namespace vtsim::cpu {
 
 using Mnemonic = ZydisMnemonic;
 
+// Zydis names the string instructions MOVSD and CMPSD like the SSE2 ones; decode() tells them apart.
+inline constexpr Mnemonic kStringMovsd = static_cast<Mnemonic>(ZYDIS_MNEMONIC_MAX_VALUE + 1);
+inline constexpr Mnemonic kStringCmpsd = static_cast<Mnemonic>(ZYDIS_MNEMONIC_MAX_VALUE + 2);
+inline constexpr unsigned kMnemonicCount = ZYDIS_MNEMONIC_MAX_VALUE + 3;
+
 enum class CodeSize : u8 { k16, k32, k64 };
 
 // Which encodings mean something else, or nothing, on processors without a feature.

@@ -1,6 +1,7 @@
 // All groups in one array, indexed by mnemonic.
 
 #include <array>
+#include <string>
 #include <vector>
 
 #include "model/base/check.h"
@@ -23,12 +24,13 @@ std::vector<Rows> all_groups() {
 
 struct Table {
   std::vector<InstructionRow> rows;
-  std::array<const InstructionRow*, ZYDIS_MNEMONIC_MAX_VALUE + 1> by_mnemonic{};
+  std::array<const InstructionRow*, kMnemonicCount> by_mnemonic{};
 
   Table() {
     for (const Rows group : all_groups()) rows.insert(rows.end(), group.begin(), group.end());
     for (const InstructionRow& row : rows) {
-      SIM_CHECK(by_mnemonic[row.mnemonic] == nullptr, ZydisMnemonicGetString(row.mnemonic));
+      SIM_CHECK(by_mnemonic[row.mnemonic] == nullptr,
+                "two rows of mnemonic " + std::to_string(row.mnemonic));
       by_mnemonic[row.mnemonic] = &row;
     }
   }
