@@ -69,7 +69,7 @@ TEST_CASE("APIC without LVT CMCI: its register is reserved") {
 
 TEST_CASE("APR and RRD read as 0 and are no illegal addresses") {
   Bench b;
-  for (u64 at : {0x90, 0xc0}) {
+  for (u64 at : std::initializer_list<u64>{0x90, 0xc0}) {
     b.write(at, 0xff);
     CHECK(b.read(at) == 0);
   }
@@ -595,7 +595,8 @@ TEST_CASE("A self IPI with an illegal vector is both a send and a receive error"
 
 TEST_CASE("Reserved addresses of the xAPIC page: illegal register address") {
   Bench b;
-  for (u64 at : {0x00, 0x10, 0x40, 0x70, 0x290, 0x2e0, 0x3a0, 0x3d0, 0x3f0, 0x400, 0xff0}) {
+  for (u64 at : std::initializer_list<u64>{0x00, 0x10, 0x40, 0x70, 0x290, 0x2e0, 0x3a0, 0x3d0,
+                                           0x3f0, 0x400, 0xff0}) {
     CAPTURE(at);
     CHECK(b.read(at) == 0);
     b.write(kEsrAt, 0);
