@@ -125,6 +125,7 @@ bool Core::arrays_closed() const {
 }
 
 void Core::mode_changed() {
+  if (in_chain_ && state.shadow == kShadowSti) state.shadow = kNoShadow;  // not STI's doing
   mode = mode_of(state);
   paging_->registers_changed();
   tlb = paging_->select(arrays_closed());
@@ -290,6 +291,8 @@ void Core::recycle_blocks() {
 
 void Core::run_until(u64 cycle) {
   while (true) {
+    // The chain has gone on behind STI.
+    if (state.shadow == kShadowSti && cycle_ != state.shadow_cycle) state.shadow = kNoShadow;
     if (attention) take_pending_events();
     // Devices that an instruction reached may have moved the next event.
     const u64 limit = std::min(cycle, next_event_cycle());

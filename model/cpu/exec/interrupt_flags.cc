@@ -42,11 +42,14 @@ Outcome cli(Core& core, const Op&) {
   return Outcome::kNext;
 }
 
-Outcome sti(Core& core, const Op&) {
+Outcome sti(Core& core, const Op& op) {
   CoreState& state = core.state;
   const Reg<Rflags> flags(state.rflags_other);
   if (may_change_interrupt_flag(core)) {
-    if (!flags[Rflags::IF]) state.shadow = kShadowSti;
+    if (!flags[Rflags::IF]) {
+      state.shadow = kShadowSti;
+      state.shadow_cycle = core.cycles_at(op) + 1;
+    }
     change_rflags(core, Rflags::IF.mask(), Rflags::IF.mask());
   } else if (uses_virtual_interrupts(core) && !flags[Rflags::VIP]) {
     state.rflags_other |= Rflags::VIF.mask();
@@ -55,6 +58,15 @@ Outcome sti(Core& core, const Op&) {
   }
   return Outcome::kNext;
 }
+
+// Goes on within the block where no event waits: the run loop drops the shadow by its cycle.
+Next sti_and_go_on(Core* core, const Op* op) {
+  if (sti(*core, *op) == Outcome::kFault) return leave_on_fault(core, op);
+  if (core->attention) return leave_synchronized(core, op);
+  VTSIM_DISPATCH(core, op + 1);
+}
+
+Handler bind_sti(const Binding&, Op&) { return &sti_and_go_on; }
 
 // VM and RF read as 0.
 u64 pushed_flags(const Core& core) {
@@ -131,7 +143,7 @@ constexpr InstructionRow flag_row(Mnemonic mnemonic, Binder bind, FlagUse use, F
 
 constexpr InstructionRow kRows[] = {
     flag_row(ZYDIS_MNEMONIC_CLI, plain<cli>, FlagUse::kNone, Flow::kSequential),
-    flag_row(ZYDIS_MNEMONIC_STI, looks_for_interrupts<sti>, FlagUse::kNone, Flow::kSynchronize),
+    flag_row(ZYDIS_MNEMONIC_STI, bind_sti, FlagUse::kNone, Flow::kSequential),
     flag_row(ZYDIS_MNEMONIC_PUSHF, plain<pushf<u16>>, FlagUse::kReads, Flow::kSequential),
     flag_row(ZYDIS_MNEMONIC_PUSHFD, plain<pushf<u32>>, FlagUse::kReads, Flow::kSequential),
     flag_row(ZYDIS_MNEMONIC_PUSHFQ, plain<pushf<u64>>, FlagUse::kReads, Flow::kSequential),

@@ -89,6 +89,7 @@ struct CoreState {
   u8 cpl = 0;
   Activity activity = Activity::kActive;
   u8 shadow = kNoShadow;
+  u64 shadow_cycle = 0;  // kShadowSti holds only while the core's cycle counter shows this
   bool nmi_blocked = false;
   bool nmi_blocked_before_smm = false;  // what RSM restores
   PendingSignals signals;
