@@ -70,6 +70,13 @@ constexpr std::array kRows{
 static_assert(well_formed(kRows));
 static_assert(kRows.back().offset < kTco);
 
+constexpr Field lane(unsigned i) { return {8 * i + 7, 8 * i}; }
+
+// True when an access begins before the watchdog's ports and ends in them.
+constexpr bool straddles_tco(u64 offset, unsigned size) {
+  return offset < kTco && offset + size > kTco;
+}
+
 // SLP_TYP 0 to 7.
 constexpr std::array<SleepState, 8> kSleepTypes{
     SleepState::kS5, SleepState::kS3, SleepState::kS4, SleepState::kS0,
@@ -194,6 +201,11 @@ void AcpiPm::wake_if_due(Ps now) {
 // --- Registers ---
 
 u64 AcpiPm::read(u64 offset, unsigned size, Ps now) {
+  if (straddles_tco(offset, size)) {
+    u64 value = 0;
+    for (unsigned i = 0; i < size; ++i) value = lane(i).put(value, read(offset + i, 1, now));
+    return value;
+  }
   if (offset >= kApmCnt) {
     const u64 both = Field{15, 8}.put(state_.apm_cnt, state_.apm_sts);
     return bits(both, static_cast<unsigned>(8 * (offset - kApmCnt)) + 8 * size - 1,
@@ -205,9 +217,11 @@ u64 AcpiPm::read(u64 offset, unsigned size, Ps now) {
 }
 
 void AcpiPm::write(u64 offset, unsigned size, u64 value, Ps now) {
-  if (offset >= kApmCnt) {
+  if (straddles_tco(offset, size)) {
+    for (unsigned i = 0; i < size; ++i) write(offset + i, 1, lane(i).get(value), now);
+  } else if (offset >= kApmCnt) {
     for (unsigned i = 0; i < size; ++i) {
-      write_apm(offset + i, static_cast<u8>(bits(value, 8 * i + 7, 8 * i)), now);
+      write_apm(offset + i, static_cast<u8>(lane(i).get(value)), now);
     }
   } else if (offset >= kTco) {
     tco_.write(offset - kTco, size, value, now);

@@ -99,6 +99,7 @@ class AcpiPm : public RegisterTarget {
   // PLTRST#. After S3 it only ends the sleep: the block is on standby power and keeps its contents.
   void reset(Ps now);
 
+  // The watchdog's state is its own: tco().state().
   const State& state() const { return state_; }
   void restore(const State& state) { state_ = state; }
 

@@ -87,8 +87,8 @@ u8 I8042::status() const {
 
 u8 I8042::output_port() const {
   return static_cast<u8>(Reg<OutputPort>(state_.output_port)
-                             .with(OutputPort::IRQ1, irq1_.level())
-                             .with(OutputPort::IRQ12, irq12_.level())
+                             .with(OutputPort::IRQ1, requests(Source::kKeyboard))
+                             .with(OutputPort::IRQ12, requests(Source::kMouse))
                              .value);
 }
 
@@ -136,11 +136,15 @@ void I8042::fill() {
   }
 }
 
+bool I8042::requests(Source source) const {
+  const Flag enable = source == Source::kMouse ? Configuration::INT12 : Configuration::INT1;
+  const bool enabled = Reg<Configuration>(state_.ram[0])[enable];
+  return state_.output_full && state_.source == source && enabled;
+}
+
 void I8042::drive(Ps now) {
-  const Reg<Configuration> configuration(state_.ram[0]);
-  const bool from_mouse = state_.source == Source::kMouse;
-  irq1_.set(state_.output_full && !from_mouse && configuration[Configuration::INT1], now);
-  irq12_.set(state_.output_full && from_mouse && configuration[Configuration::INT12], now);
+  irq1_.set(requests(Source::kKeyboard), now);
+  irq12_.set(requests(Source::kMouse), now);
 }
 
 void I8042::key(std::span<const u8> code, Ps now) {

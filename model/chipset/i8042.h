@@ -71,6 +71,7 @@ class I8042 : public ByteTarget {
   void write_byte(u64 offset, u8 value, Ps now) override;
   u8 status() const;
   u8 output_port() const;
+  bool requests(Source source) const;
   u8& configuration() { return state_.ram[0]; }
   void write_command(u8 command, Ps now);
   void write_parameter(u8 command, u8 value, Ps now);

@@ -143,6 +143,14 @@ TEST_CASE("the block's reserved ports read as zero and drop writes") {
   CHECK(b.in(0x48, 8) == 0);
 }
 
+TEST_CASE("an access may end in the watchdog's ports") {
+  Bench b;
+  b.out(kTco - 2, 4, 0x5AA5'0000 | 0xFFFF);
+  CHECK(b.in(kTco - 2, 8) == 0x0000'0000'0004'0000);
+  b.out(kTco + 1, 2, 0x5A00);
+  CHECK(b.in(kTco - 2, 8) == 0x0002'005A'0004'0000);
+}
+
 // --- SCI ---
 
 TEST_CASE("SCI: an enabled event in ACPI mode, until its status is cleared") {
