@@ -36,7 +36,8 @@ struct ConsoleOptions {
   std::vector<std::string> fail_on;  // the run ends badly when one of them matches
 };
 
-// One end of a trace window: an instruction count (of all cores together) or a simulated time.
+// One end of a trace window: a number of instructions retired by the event's core, or a simulated
+// time.
 struct TracePoint {
   enum class Unit { kInstruction, kPicosecond } unit = Unit::kInstruction;
   u64 value = 0;

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "sim/config/print.h"
-#include "tests/sim/config/temporary_files.h"
+#include "tests/sim/support/temporary_files.h"
 
 using namespace vtsim;
 using namespace vtsim::config;
