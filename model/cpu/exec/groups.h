@@ -16,12 +16,13 @@ Rows arithmetic_rows();      // ADD, ADC, SUB, SBB, CMP, INC, DEC, NEG
 Rows logic_rows();           // AND, OR, XOR, TEST, NOT
 Rows shift_rows();           // SHL, SHR, SAR, SHLD, SHRD, ROL, ROR, RCL, RCR
 Rows multiply_rows();        // MUL, IMUL, DIV, IDIV
+Rows exchange_rows();        // CMPXCHG, CMPXCHG8B, CMPXCHG16B, XADD
 Rows bit_rows();             // BT..BTC, BSF, BSR, TZCNT, LZCNT, POPCNT
 Rows bmi_rows();             // BMI1, BMI2, ADX
 Rows bcd_rows();             // AAA, AAD, AAM, AAS, DAA, DAS
 Rows string_rows();          // MOVS, STOS, LODS, SCAS, CMPS
 Rows flag_control_rows();    // LAHF, SAHF, CLC, STC, CMC, CLD, STD, SALC
-Rows miscellaneous_rows();   // NOP, UDn, XLAT, CMPXCHG, XADD, CRC32, MOVBE, MOVNTI, RDRAND, RDSEED
+Rows miscellaneous_rows();   // NOP, UDn, XLAT, CRC32, RDRAND, RDSEED
 Rows branch_rows();          // near JMP, CALL, RET, Jcc, LOOPcc, JRCXZ
 Rows interrupt_flag_rows();  // CLI, STI, PUSHF, POPF
 Rows interrupt_rows();       // INT, INT1, INT3, INTO, IRET

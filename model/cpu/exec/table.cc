@@ -14,7 +14,7 @@ namespace {
 std::vector<Rows> all_groups() {
   return {data_transfer_rows(),   stack_rows(),          conditional_rows(),
           arithmetic_rows(),      logic_rows(),          shift_rows(),
-          multiply_rows(),        bit_rows(),            bmi_rows(),
+          multiply_rows(),        exchange_rows(),       bit_rows(),            bmi_rows(),
           bcd_rows(),             string_rows(),         flag_control_rows(),
           miscellaneous_rows(),   branch_rows(),         interrupt_flag_rows(),
           interrupt_rows(),       segment_rows(),        descriptor_table_rows(),

@@ -85,6 +85,7 @@ struct CoreState {
   u64 dr6 = Dr6::kReset;
   u64 dr7 = Dr7::kReset;
   u32 pkru = 0;
+  u64 random_draws = 0;  // numbers that RDRAND and RDSEED have given
 
   u8 cpl = 0;
   Activity activity = Activity::kActive;
