@@ -15,7 +15,7 @@ struct Row {
   u64 rw;
 };
 
-constexpr u16 kOic = 0x31fe, kHptc = 0x3404;
+constexpr u16 kOic = 0x31fe, kHptc = 0x3404, kGcs = 0x3410;
 constexpr u64 kIdentityRoute = 0x3210, kRouteBits = 0x7777;
 
 struct Oic {
@@ -25,6 +25,9 @@ struct Oic {
 struct Hptc {
   static constexpr Flag ENABLE{7};
   static constexpr Field RANGE{1, 0};
+};
+struct Gcs {
+  static constexpr Flag NR{5};
 };
 constexpr u64 kIoApicBase = 0xfec0'0000, kHpetBase = 0xfed0'0000, kStep = 0x1000;
 
@@ -50,7 +53,7 @@ constexpr Row kRows[] = {
     {"OIC", kOic, 2, Oic::ENABLE.mask(), Oic::ENABLE.mask() | Oic::RANGE.mask()},
     {"RC", 0x3400, 4, 0, 0x1c},
     {"HPTC", kHptc, 4, Hptc::ENABLE.mask(), Hptc::ENABLE.mask() | Hptc::RANGE.mask()},
-    {"GCS", 0x3410, 4, 0, 0x0fff},
+    {"GCS", kGcs, 4, Gcs::NR.mask(), 0x0fff},
     {"BUC", 0x3414, 1, 0, 0x0f},
     {"FD", 0x3418, 4, 0, 0xffff'ffff},
     {"CG", 0x341c, 4, 0, 0xffff'ffff},
@@ -114,5 +117,7 @@ std::optional<Hpa> RootComplex::io_apic() const {
   if (!value[Oic::ENABLE]) return std::nullopt;
   return Hpa(kIoApicBase + value[Oic::RANGE] * kStep);
 }
+
+bool RootComplex::no_reboot() const { return Reg<Gcs>(get(kGcs, 4))[Gcs::NR]; }
 
 }  // namespace vtsim::chipset

@@ -4,6 +4,7 @@
 //
 //   0x3140-0x3150  DnnIR: 14:12 INTD  10:8 INTC  6:4 INTB  2:0 INTA: PIRQ A-H (0-7) of device nn
 //   0x31fe OIC     8 the I/O APIC is decoded   7:0 its base is FEC0_0000h + this * 1000h
+//   0x3410 GCS     5 NR: the watchdog does not reset the system (as strapped)
 //   0x3404 HPTC    7 the HPET is decoded       1:0 its base is FED0_0000h + this * 1000h
 //
 // Source: ICH9 datasheet, "Chipset Configuration Registers". OIC and HPTC come up enabled, as QEMU's
@@ -37,6 +38,7 @@ class RootComplex final : public RegisterTarget {
   unsigned pirq_of(unsigned device, unsigned pin) const;
   std::optional<Hpa> hpet() const;
   std::optional<Hpa> io_apic() const;
+  bool no_reboot() const;
 
   const State& state() const { return state_; }
   void restore(const State& state) { state_ = state; }

@@ -34,6 +34,10 @@ Southbridge::Southbridge(const ChipsetConfig& config, EventQueue& events, PciBus
       router_(pic_, io_apic_),
       pit_(events),
       rtc_(events, cmos_setup(config)),
+      pm_(events, {},
+          {.sleep = [this](SleepState state, Ps now) { sleep(state, now); },
+           .wake = [this](Ps now) { call(sinks_.wake, now); },
+           .reset = [this](ResetKind kind, Ps now) { call(sinks_.reset, kind, now); }}),
       port92_([this](ResetKind kind, Ps now) { call(sinks_.reset, kind, now); }),
       reset_control_([this](ResetKind kind, Ps now) { call(sinks_.reset, kind, now); }),
       shutdown_port_([this](Ps now) { call(sinks_.power_off, now); }),
@@ -94,6 +98,10 @@ void Southbridge::add_required_devices() {
   add_ports(post_code_, PostCodePort::kPorts);
   add_ports(shutdown_port_, ShutdownPort::kPorts);
   add_ports(fw_cfg_, FwCfg::kPorts);
+  for (const PortRange& row : AcpiPm::kPorts) {
+    const AddressMap::Id id = add_port_range(pm_, row);
+    if (row.base == AcpiPm::kDefaultBase) pm_region_ = id;  // the one that PMBASE moves
+  }
   io_apic_region_ = add_memory("ioapic", io_apic_, IoApic::kBytes);
   root_complex_region_ = add_memory("rcba", root_complex_, RootComplex::kBytes);
 }
@@ -132,12 +140,20 @@ void Southbridge::add_optional_devices(const ChipsetConfig& config, EventQueue& 
 
 void Southbridge::apply_lpc(Ps now) {
   place(root_complex_region_, lpc_.rcba(), RootComplex::kBytes);
+  if (const auto base = lpc_.pm_base()) {
+    port_map_.place(pm_region_, *base, AcpiPm::kBlockSize);
+    port_map_.enable(pm_region_);
+  } else {
+    port_map_.disable(pm_region_);
+  }
   router_.set_routing(lpc_.routing(), now);
 }
 
 void Southbridge::apply_root_complex(Ps now) {
   place(io_apic_region_, root_complex_.io_apic(), IoApic::kBytes);
   if (hpet_) place(hpet_region_, root_complex_.hpet(), Hpet::kBytes);
+  pm_.tco().set_reboot(root_complex_.no_reboot() ? AcpiTco::Reboot::kForbidden
+                                                 : AcpiTco::Reboot::kAllowed);
   update_pirqs(now);
 }
 
@@ -162,7 +178,12 @@ void Southbridge::connect_interrupts() {
     router_.set_irq(line, wire.level(), 0);
   };
   irq(pit_.out0(), kTimerIrq);
-  irq(rtc_.interrupt(), kRtcIrq);
+  rtc_.interrupt().connect([this](bool level, Ps now) {
+    router_.set_irq(kRtcIrq, level, now);
+    pm_.set_rtc_line(level, now);
+  });
+  pm_.sci().connect([this](bool level, Ps now) { router_.set_sci(level, now); });
+  pm_.smi().connect([this](bool level, Ps now) { call(sinks_.smi, level, now); });
   for (std::size_t i = 0; i < uarts_.size(); ++i) irq(uarts_[i]->interrupt(), Uart16550::kIrqs[i]);
   if (i8042_) {
     irq(i8042_->keyboard_interrupt(), kKeyboardIrq);
@@ -199,11 +220,17 @@ void Southbridge::update_a20(Ps now) {
   if (std::exchange(a20_, level) != level) call(sinks_.a20, level, now);
 }
 
+void Southbridge::sleep(SleepState state, Ps now) {
+  if (state == SleepState::kS0) return;
+  call(state == SleepState::kS3 ? sinks_.suspend : sinks_.power_off, now);
+}
+
 void Southbridge::reset(Ps now) {
   pic_.reset(now);
   io_apic_.reset(now);
   pit_.reset(now);
   rtc_.reset(now);
+  pm_.reset(now);
   port92_.reset(now);
   reset_control_.reset(now);
   post_code_.reset(now);

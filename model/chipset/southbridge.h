@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/base/event_queue.h"
+#include "model/chipset/acpi_pm.h"
 #include "model/chipset/address_map.h"
 #include "model/chipset/chipset_config.h"
 #include "model/chipset/debug_ports.h"
@@ -36,8 +37,11 @@ namespace vtsim::chipset {
 struct SouthbridgeSinks {
   Wire::Sink intr;  // INTR of the 8259s: LINT0 of the boot core
   Wire::Sink a20;   // A20M#: high lets bit 20 of addresses through
+  Wire::Sink smi;   // a pulse for each SMI, to every processor
   ResetSink reset;
-  std::function<void(Ps now)> power_off;
+  std::function<void(Ps now)> power_off;  // S4, S5, or the string at port 8900h
+  std::function<void(Ps now)> suspend;    // S3
+  std::function<void(Ps now)> wake;       // the end of S3: processors start at the reset vector
   DebugExit::Sink debug_exit;
   DebugConsole::Sink debug_console;
   std::array<Uart16550::Sink, 2> serial;
@@ -73,6 +77,7 @@ class Southbridge final : public BusLink {
   Uart16550& uart(unsigned index) { return *uarts_[index]; }  // index < config.uarts
   RtcCmos& rtc() { return rtc_; }
   Pic8259& pic() { return pic_; }
+  AcpiPm& pm() { return pm_; }
   I8042* i8042() { return i8042_ ? &*i8042_ : nullptr; }
 
  private:
@@ -89,6 +94,7 @@ class Southbridge final : public BusLink {
   void apply_root_complex(Ps now);  // after writes to the chip configuration registers
   void update_pirqs(Ps now);
   void update_a20(Ps now);
+  void sleep(SleepState state, Ps now);
 
   SouthbridgeSinks sinks_;
   PciBus& pci_;
@@ -100,6 +106,7 @@ class Southbridge final : public BusLink {
   InterruptRouter router_;
   Pit8254 pit_;
   RtcCmos rtc_;
+  AcpiPm pm_;
   Port92 port92_;
   ResetControl reset_control_;
   PostCodePort post_code_;
@@ -116,6 +123,7 @@ class Southbridge final : public BusLink {
   std::vector<std::unique_ptr<Uart16550>> uarts_;
 
   AddressMap::Id io_apic_region_ = 0, hpet_region_ = 0, root_complex_region_ = 0;
+  AddressMap::Id pm_region_ = 0;  // of the ports
   bool a20_ = true;  // as sinks_.a20 was told last
 };
 
