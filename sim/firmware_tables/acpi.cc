@@ -295,23 +295,13 @@ AcpiImage finish_with_rsdp(ImageBuilder& image, u32 rsdt, u32 xsdt) {
   return image.finish(std::move(rsdp), pointers, checksums);
 }
 
-u64 read_number(std::span<const u8> bytes) {
-  u64 value = 0;
-  for (std::size_t i = bytes.size(); i-- > 0;) value = (value << 8) | bytes[i];
-  return value;
-}
-
-void write_number(std::span<u8> bytes, u64 value) {
-  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<u8>(value >> (8 * i));
-}
-
 }  // namespace
 
 void AcpiImage::link(Hpa base) {
   const auto part = [&](Part which) { return std::span<u8>(which == Part::kRsdp ? rsdp : tables); };
   for (const Pointer& pointer : pointers) {
     const std::span<u8> field = part(pointer.in).subspan(pointer.offset, pointer.bytes);
-    write_number(field, read_number(field) + base.value);
+    store_little_endian(field, load_little_endian(field) + base.value);
   }
   for (const Checksum& sum : checksums) {
     part(sum.in)[sum.offset] = checksum_of(part(sum.in).subspan(sum.start, sum.length));

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/base/types.h"
+#include "sim/firmware_tables/little_endian.h"
 
 namespace vtsim::firmware_tables {
 
@@ -37,7 +37,7 @@ class ByteWriter {
   }
 
   void patch(std::size_t offset, u64 value, unsigned size) {
-    for (unsigned i = 0; i < size; ++i) bytes_.at(offset + i) = static_cast<u8>(value >> (8 * i));
+    store_little_endian(std::span(bytes_).subspan(offset, size), value);
   }
 
   std::size_t size() const { return bytes_.size(); }

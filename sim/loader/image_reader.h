@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "model/base/types.h"
+#include "sim/firmware_tables/little_endian.h"
 #include "sim/loader/image_error.h"
 
 namespace vtsim::loader {
@@ -22,10 +22,7 @@ class ImageReader {
 
   // `size` bytes at `offset`, at most 8.
   u64 number(u64 offset, unsigned size, const char* field) const {
-    const std::span<const u8> bytes = slice(offset, size, field);
-    u64 value = 0;
-    for (unsigned i = size; i-- > 0;) value = (value << 8) | bytes[i];
-    return value;
+    return firmware_tables::load_little_endian(slice(offset, size, field));
   }
   u8 u8_at(u64 offset, const char* field) const {
     return static_cast<u8>(number(offset, 1, field));
