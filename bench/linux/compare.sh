@@ -65,6 +65,7 @@ run_bochs() {
   printf 'set timeout=0\nmenuentry measure {\n  linux /boot/vmlinuz %s\n  initrd /boot/initrd\n}\n' \
     "$append" > "$out/iso/boot/grub/grub.cfg"
   grub-mkrescue -o "$out/measure.iso" "$out/iso" > "$out/grub-mkrescue.log" 2>&1
+  rm -f "$out/bochs.serial"
   : > "$out/bochs.serial"
   cat > "$out/bochsrc" << END
 display_library: term
