@@ -52,13 +52,20 @@ bool NorthbridgeModule::grant(int /*core*/, tlm::tlm_generic_payload& payload,
   return host != nullptr;
 }
 
+// Sockets are bound, and may be used, from then on.
+bool NorthbridgeModule::is_elaborated() {
+  return sc_core::sc_get_status() >= sc_core::SC_END_OF_ELABORATION;
+}
+
 void NorthbridgeModule::invalidate_grants() {
+  if (!is_elaborated()) return;  // nobody has been granted anything
   for (unsigned core = 0; core < cores.size(); ++core) {
     cores[static_cast<int>(core)]->invalidate_direct_mem_ptr(0, ~sc_dt::uint64{0});
   }
 }
 
 void NorthbridgeModule::snoop_write(Hpa first, u64 bytes) {
+  if (!is_elaborated()) return;
   BusPayload payload;
   tlm::tlm_generic_payload& snoop =
       payload.fill({.command = BusTransaction::Command::kWrite, .address = first.value, .data = {},

@@ -40,6 +40,7 @@ class NorthbridgeModule final : public sc_core::sc_module {
   void from_core(int core, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void from_device(int device, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   bool grant(int core, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
+  static bool is_elaborated();
   void invalidate_grants();
   void snoop_write(Hpa first, u64 bytes);
 

@@ -45,6 +45,7 @@ void CoreModule::wait_until(Ps time) {
 // No state of the machine lives on this stack: all of it is in the core, the devices and the queue.
 void CoreModule::live() {
   cpu::Core& core = processor_->core();
+  wait(1, sc_core::SC_PS);  // the machine is prepared at time 0, once its sockets are bound
   while (const u64 quantum = watcher_.next_quantum(core)) {
     // A core that slept lags behind.
     const Ps here = simulated_now();

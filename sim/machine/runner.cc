@@ -73,6 +73,7 @@ class Runner final : private QuantumWatcher, private cpu::CoreObserver {
   void judge(Verdict verdict);
   void guest_reset();
   void reboot(Ps now);
+  void end_if_dead(const cpu::Core& core);
   void look_at_host(Ps now);
   u64 within_limits(const cpu::Core& core, u64 cycles);
   void wait_for_input(Ps simulated);
@@ -104,6 +105,8 @@ Runner::Runner(const config::MachineConfig& config, const cli::RunOptions& optio
       machine_(config, sinks(), *this, *this),
       frequency_{config.cores.frequency_hz},
       quantum_cycles_(std::max<u64>(1, frequency_.cycles_at(config.quantum))) {
+  sc_core::sc_report_handler::set_actions("/OSCI/SystemC", sc_core::SC_DO_NOTHING);
+  sc_core::sc_start(sc_core::SC_ZERO_TIME);  // elaborates
   files_.load_into(machine_);
 }
 
@@ -177,12 +180,18 @@ u64 Runner::within_limits(const cpu::Core& core, u64 cycles) {
   return cycles;
 }
 
+void Runner::end_if_dead(const cpu::Core& core) {
+  if (core.state.activity == cpu::Activity::kShutdown && !core.state.signals.any())
+    end(ExitStatus::kDead, fmt::format("core {} took a triple fault", core.index()));
+  if (machine_.is_dead())
+    end(ExitStatus::kDead, "all cores are halted with interrupts off and nothing is pending");
+}
+
 u64 Runner::next_quantum(const cpu::Core& core) {
   const Ps now = core.time_of_cycle(core.cycle());
   if (reset_pending_ && !end_) reboot(now);
   if (core.index() == 0) look_at_host(now);
-  if (core.state.activity == cpu::Activity::kShutdown && !core.state.signals.any())
-    end(ExitStatus::kDead, fmt::format("core {} took a triple fault", core.index()));
+  end_if_dead(core);
   const u64 cycles = within_limits(core, quantum_cycles_);
   if (!end_) return cycles;
   sc_core::sc_stop();
@@ -190,9 +199,11 @@ u64 Runner::next_quantum(const cpu::Core& core) {
 }
 
 void Runner::idle(const cpu::Core& core, Ps until) {
-  if (machine_.is_dead())
-    end(ExitStatus::kDead, "all cores are halted with interrupts off and nothing is pending");
-  if (core.index() != 0) return;
+  end_if_dead(core);
+  if (core.index() != 0) {
+    if (end_) sc_core::sc_stop();
+    return;
+  }
   const Ps now = core.time_of_cycle(core.cycle());
   console_.flush();
   look_at_host(now);
@@ -268,3 +279,6 @@ int run(const config::MachineConfig& config, const cli::RunOptions& options,
 }
 
 }  // namespace vtsim::machine
+
+// SystemC's library wants one; vtsim has its own main() and starts the kernel from run().
+int sc_main(int, char**) { return 0; }
