@@ -105,17 +105,28 @@ u8 vector_of(Chip& chip, std::optional<unsigned> level) {
   return static_cast<u8>(chip.vector_base | level.value_or(kSpuriousLevel));
 }
 
-void set_input(Chip& chip, unsigned level, bool high) {
+// An input that falls takes its request back, unless it falls in the instant in which it rose: such
+// a pulse stands for one that is long enough.
+void set_input(Chip& chip, unsigned level, bool high, Ps now) {
   const u8 mask = input(level);
-  const bool rises = high && !bit(chip.lines, level);
+  if (high && !bit(chip.lines, level)) {
+    chip.edges |= mask;
+    chip.rose_at[level] = now;
+  } else if (!high && chip.rose_at[level] != now) {
+    chip.edges &= static_cast<u8>(~mask);
+  }
   chip.lines = static_cast<u8>(high ? chip.lines | mask : chip.lines & ~mask);
-  if (rises) chip.edges |= mask;
-  if (!high) chip.edges &= static_cast<u8>(~mask);
+}
+
+// The slave's INT. No pulse: what the slave takes back is gone.
+void set_cascade(Chip& master, bool high) {
+  set_input(master, Pic8259::kCascadeInput, high, high ? kNever : 0);
 }
 
 void write_icw1(Chip& chip, Reg<Icw1> icw1) {
   Chip fresh;
   fresh.lines = chip.lines;
+  fresh.rose_at = chip.rose_at;
   fresh.elcr = chip.elcr;
   fresh.vector_base = chip.vector_base;
   fresh.expects = Expects::kIcw2;
@@ -235,7 +246,7 @@ void Pic8259::write_byte(u64 offset, u8 value, Ps now) {
 
 void Pic8259::set_line(unsigned irq, bool level, Ps now) {
   if (irq == kCascadeInput) return;
-  set_input(state_.chips[irq / 8], irq % 8, level);
+  set_input(state_.chips[irq / 8], irq % 8, level, now);
   settle(now);
 }
 
@@ -245,7 +256,7 @@ u8 Pic8259::acknowledge(Ps now) {
   if (level && has_slave(master(), *level)) {
     const bool answers = *level == kCascadeInput && slave().cascade == kSlaveNumber;
     vector = answers ? vector_of(slave(), pending(slave())) : u8{0xFF};  // nobody drives the bus
-    set_input(master(), kCascadeInput, false);
+    set_cascade(master(), false);
   }
   interrupt_.set(false, now);
   settle(now);
@@ -253,7 +264,7 @@ u8 Pic8259::acknowledge(Ps now) {
 }
 
 void Pic8259::settle(Ps now) {
-  set_input(master(), kCascadeInput, pending(slave()).has_value());
+  set_cascade(master(), pending(slave()).has_value());
   interrupt_.set(pending(master()).has_value(), now);
 }
 

@@ -9,8 +9,9 @@
 //
 // Source: Intel 8259A data sheet; ICH9 data sheet, "8259 Interrupt Controllers (PIC)". As in the
 // ICH9 the LTIM bit of ICW1 does nothing (ELCR decides) and an input that falls before it is
-// acknowledged withdraws its request: the acknowledgement then gives the spurious IR7.
-// Not modelled: the MCS-80 mode (ICW4 uPM = 0), whose CALL no x86 understands.
+// acknowledged withdraws its request: the acknowledgement then gives the spurious IR7. But a pulse
+// of no length (Wire::pulse) requests as one of a sufficient length does. Not modelled: the MCS-80
+// mode (ICW4 uPM = 0), whose CALL no x86 understands.
 
 #include <array>
 #include <optional>
@@ -50,6 +51,7 @@ class Pic8259 : public ByteTarget {
     bool special_fully_nested = false;
     bool reads_in_service = false;
     bool polled = false;  // the next read is a poll
+    std::array<Ps, 8> rose_at{};
 
     u8 requests() const { return static_cast<u8>((edges & ~elcr) | (lines & elcr)); }
   };

@@ -10,6 +10,7 @@ namespace {
 
 constexpr u64 kMaster = 0, kSlave = 2, kElcr = 4;
 constexpr Ps kNow = 1000;
+constexpr Ps kLater = 2000;
 
 // Initialized as PC firmware and Linux do: vectors 0x20 and 0x28, slave on IR2, 8086 mode.
 struct Pair {
@@ -38,7 +39,7 @@ struct Pair {
     return status(chip);
   }
   void high(unsigned irq) { pic.set_line(irq, true, kNow); }
-  void low(unsigned irq) { pic.set_line(irq, false, kNow); }
+  void low(unsigned irq) { pic.set_line(irq, false, kLater); }
   void edge(unsigned irq) {
     low(irq);
     high(irq);
@@ -193,6 +194,28 @@ TEST_CASE("8259: an input that falls before INTA gives the spurious IR7, not in 
   CHECK_FALSE(p.intr());
   CHECK(p.ack() == 0x27);
   CHECK(p.isr(kMaster) == 0x00);
+}
+
+TEST_CASE("8259: a pulse of no length is one request, at master and slave") {
+  Pair p;
+  for (const unsigned irq : {0u, 8u}) {
+    p.pic.set_line(irq, true, kNow);
+    p.pic.set_line(irq, false, kNow);
+    CHECK(p.intr());
+    CHECK(p.ack() == 0x20 + irq);
+    CHECK_FALSE(p.intr());
+    if (irq == 8) p.command(kSlave, 0x20);
+    p.command(kMaster, 0x20);
+    CHECK_FALSE(p.intr());
+  }
+}
+
+TEST_CASE("8259: a request that the slave takes back leaves none at the master") {
+  Pair p;
+  p.high(10);
+  p.data(kSlave, 0xFF);
+  CHECK_FALSE(p.intr());
+  CHECK(p.irr(kMaster) == 0x00);
 }
 
 TEST_CASE("8259: a request masked before INTA gives the spurious IR7") {
