@@ -34,6 +34,7 @@ Rows processor_rows();       // HLT, MONITOR, MWAIT, PAUSE, fences, cache contro
 Rows msr_rows();             // RDMSR, WRMSR, RDTSC, RDTSCP, RDPMC, RDPID
 Rows io_rows();              // IN, OUT, INS, OUTS
 Rows state_save_rows();  // FXSAVE, FXRSTOR, LDMXCSR, STMXCSR, the XSAVE family
+Rows x87_control_rows();  // FNINIT, FNCLEX, FWAIT, control and status words
 
 // One mnemonic, two groups: binders that the rows above hand over to.
 Handler bind_mov_segment(const Binding& binding, Op& op);   // MOV to and from segment registers

@@ -19,7 +19,7 @@ std::vector<Rows> all_groups() {
           miscellaneous_rows(),   branch_rows(),         interrupt_flag_rows(),
           interrupt_rows(),       segment_rows(),        descriptor_table_rows(),
           system_call_rows(),     control_register_rows(), processor_rows(),
-          msr_rows(),             io_rows(),             state_save_rows()};
+          msr_rows(),             io_rows(),             state_save_rows(), x87_control_rows()};
 }
 
 struct Table {
