@@ -164,6 +164,18 @@ TEST_CASE("PML: one entry for each D flag that becomes set, page-aligned, in ord
   CHECK(path.memory.pml.size() == 5);
 }
 
+TEST_CASE("PML: setting A alone is not logged") {
+  NestedPath path(PagingMode::k4Level);
+  path.context.ept.accessed_dirty = path.context.ept.page_modification_logging = true;
+  REQUIRE(walk(path.context, path.linear(), kWrite, path.memory));
+  path.memory.pml.clear();
+  const u64 leaf = path.data_ept(1);
+  path.memory.poke64(leaf, path.memory.peek64(leaf) & ~kEptA);  // D stays
+  REQUIRE(walk(path.context, path.linear(), kWrite, path.memory));
+  CHECK((path.memory.peek64(leaf) & kEptA) != 0);
+  CHECK(path.memory.pml.empty());
+}
+
 TEST_CASE("PML: a full log stops the walk before any flag is set") {
   NestedPath path(PagingMode::k4Level);
   path.context.ept.accessed_dirty = path.context.ept.page_modification_logging = true;

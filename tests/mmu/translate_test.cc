@@ -153,10 +153,28 @@ TEST_CASE("translate: an EPT violation drops the guest-physical and the combined
   machine.path.memory.poke64(data, 0x90000 | kEptWb | 1);
   REQUIRE(machine.go(kRead));
   REQUIRE(!machine.go(kWrite));
+  // A read would have been served by either.
   machine.path.memory.poke64(data, 0x95000 | kEptWb | 3);
-  const WalkResult result = machine.go(kWrite);
+  const WalkResult result = machine.go(kRead);
   REQUIRE(result);
   CHECK(result.translation().frame.value == 0x95000);
+}
+
+TEST_CASE("translate: an EPT violation on a table drops its guest-physical mapping") {
+  Machine machine(PagingMode::k4Level);
+  const u64 table = NestedPath::table_ept(1, 0x1000);
+  machine.path.memory.poke64(table, 0x21000 | kEptWb | 1);
+  machine.path.set_guest(1, machine.path.data.value | 0x27);
+  REQUIRE(machine.go(kRead));
+  const WalkResult denied = machine.go(kWrite);  // D cannot be set
+  REQUIRE(!denied);
+  CHECK(denied.fault().is_table_ref);
+  machine.path.memory.poke64(table, 0x71000 | kEptWb | 3);
+  machine.path.memory.poke64(0x71000 + (machine.path.guest_entry_gpa(1) & 0xfff),
+                             machine.path.data.value | 0x67);
+  machine.store.invlpg(machine.space.tag, machine.path.linear());
+  machine.path.set_guest(1, 0);
+  CHECK(machine.go(kRead));
 }
 
 TEST_CASE("translate: CR0.PG = 0 stores nothing natively, guest-physical mappings under EPT") {

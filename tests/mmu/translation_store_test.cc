@@ -272,6 +272,18 @@ TEST_CASE("store: a new translation replaces the old one of the page, whatever t
   CHECK(store.lookup(tag, Lin(0x20'1000)) == nullptr);  // the large page is gone as a whole
 }
 
+TEST_CASE("store: a page that was global and is so no more leaves nothing behind") {
+  TranslationStore store;
+  const Tag tag{0, 1, kNoEpt};
+  Translation t;
+  t.global = true;
+  store.insert(tag, Lin(0x1000), t);
+  t.global = false;
+  store.insert(tag, Lin(0x1000), t);
+  store.mov_cr3(tag, 1);
+  CHECK(store.lookup(tag, Lin(0x1000)) == nullptr);
+}
+
 TEST_CASE("store: it holds at least 4096 consecutive pages of 4 KiB and 512 of 2 MiB") {
   TranslationStore store;
   for (u64 page = 0; page < 4096; ++page) {
@@ -341,13 +353,33 @@ TEST_CASE("store: replacement is deterministic, and never gives a wrong translat
 TEST_CASE("store: more flushes than there are space numbers, and more spaces than the table has") {
   TranslationStore store;
   Translation t;
+  t.page_shift = 21;
+  for (u16 pcid = 0; pcid < 3; ++pcid) {
+    store.insert({0, pcid, kNoEpt}, Lin(0x20'0000), t);
+    store.mov_cr3({}, pcid);
+  }
+  t.page_shift = 12;
   for (u64 round = 0; round < 1'200'000; ++round) {
     t.frame = Hpa(round << 12);
     const Tag tag{0, static_cast<u16>(round % 3), kNoEpt};
     store.insert(tag, Lin(0x1000), t);
     REQUIRE(store.lookup(tag, Lin(0x1000))->frame == t.frame);
+    // About when numbers begin anew: what was stored under the first ones must not come back.
+    if (round > 524'200 && round < 524'400) {
+      Translation large = t;
+      large.page_shift = 21;
+      store.insert(tag, Lin(0x4000'0000), large);
+      REQUIRE(store.lookup(tag, Lin(0x20'0000)) == nullptr);
+    }
     store.mov_cr3(tag, tag.pcid);
     REQUIRE(store.lookup(tag, Lin(0x1000)) == nullptr);
+  }
+  // A space that takes a forgotten one's place has none of its pages.
+  for (u16 pcid = 0; pcid < 1000; ++pcid) {
+    store.insert({7, pcid, kNoEpt}, Lin(0x100'0000u + pcid * kPageSize), t);
+    for (u16 other = 0; other < pcid; other = static_cast<u16>(other + 1)) {
+      REQUIRE(!store.lookup({7, pcid, kNoEpt}, Lin(0x100'0000u + other * kPageSize)));
+    }
   }
   for (u64 round = 0; round < 10'000; ++round) {
     t.frame = Hpa(round << 12);
