@@ -142,12 +142,15 @@ Next leave_on_fault(Core* core, const Op* op) {
   VTSIM_END_CHAIN;
 }
 
+// The rest of the block is not run: it may have been decoded for another mode.
 Next leave_synchronized(Core* core, const Op* op) {
+  core->charge_until(op[1]);
   core->state.rip = core->next_rip(*op);
   return leave_at_rip(core, ChainEnd::kSynchronize);
 }
 
-Next leave_synchronized_at_rip(Core* core, const Op*) {
+Next leave_synchronized_at_rip(Core* core, const Op* op) {
+  core->charge_until(op[1]);
   return leave_at_rip(core, ChainEnd::kSynchronize);
 }
 
