@@ -29,7 +29,7 @@ bool read_system_segment(Core& core, Selector selector, u32 types, LocatedDescri
     return fail(core, kGp, selector.error());
   base = descriptor.base();
   if (core.state.long_mode()) {
-    constexpr Field kUpperType{12, 8}, kUpperBase{31, 0};
+    constexpr Field kUpperType{44, 40}, kUpperBase{31, 0};
     u64 upper;
     if (!read_upper_half(core, selector, {}, located, upper)) return false;
     base |= kUpperBase.get(upper) << 32;
