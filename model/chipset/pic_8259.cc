@@ -1,5 +1,7 @@
 #include "model/chipset/pic_8259.h"
 
+#include <optional>
+
 namespace vtsim::chipset {
 namespace {
 

@@ -14,7 +14,6 @@
 // mode (ICW4 uPM = 0), whose CALL no x86 understands.
 
 #include <array>
-#include <optional>
 
 #include "model/chipset/port_range.h"
 

@@ -43,7 +43,6 @@ struct Lsr {
   static constexpr Flag FIFO_ERROR{7};
 };
 struct Msr {
-  static constexpr Field DELTAS{3, 0};
   static constexpr Field INPUTS{7, 4};
   static constexpr Flag CTS{4};
   static constexpr Flag DSR{5};
