@@ -1,5 +1,7 @@
 #include "model/cpu/interrupts.h"
 
+#include <utility>
+
 #include "model/cpu/flags.h"
 
 namespace vtsim::cpu {
@@ -27,11 +29,14 @@ DoubleFaultClass class_of(const Event& event) {
 void record_event(Core& core, const Event& event) {
   CoreState& state = core.state;
   if (event.type == EventType::kNonMaskableInterrupt) state.nmi_blocked = true;
-  if (event.type != EventType::kHardwareException) return;
-  if (event.vector == kPf) state.cr2 = event.cr2;
-  if (event.vector == kDb) {
-    // SDM-NOTE: B3:0 are those of this exception; BD, BS and BT only accumulate.
-    state.dr6 = Dr6::B.put(state.dr6, 0) | event.dr6_bits;
+  const bool is_exception = event.type == EventType::kHardwareException;
+  if (is_exception && event.vector == kPf) state.cr2 = event.cr2;
+  const bool is_int1 = event.type == EventType::kPrivilegedSoftwareException;
+  if (is_int1 || (is_exception && event.vector == kDb)) {
+    // Traps that a MOV SS held back go with it. SDM-NOTE: B3:0 are those of this exception; BD, BS
+    // and BT only accumulate; INT1 by itself leaves DR6 alone.
+    const u64 hits = event.dr6_bits | std::exchange(state.pending_debug, 0);
+    if (is_exception || hits != 0) state.dr6 = Dr6::B.put(state.dr6, 0) | hits;
     state.dr7 &= ~Dr7::GD.mask();
   }
 }

@@ -390,7 +390,7 @@ Outcome invpcid(Core& core, const Op& op) {
   InvpcidDescriptor descriptor;
   if (!load_operand(core, op, descriptor)) return Outcome::kFault;
   if (kReserved.get(descriptor.pcid) != 0) return core.raise(kGp, 0);
-  if (type == 0 && !is_canonical(core, descriptor.linear)) return core.raise(kGp, 0);
+  if (type == 0 && !is_canonical_anywhere(core, descriptor.linear)) return core.raise(kGp, 0);
   if (type < 2 && !core.state.cr4[Cr4::PCIDE] && descriptor.pcid != 0) return core.raise(kGp, 0);
   core.invalidate_pcid(static_cast<unsigned>(type), descriptor.pcid, descriptor.linear);
   return Outcome::kNext;

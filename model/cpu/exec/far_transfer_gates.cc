@@ -28,7 +28,7 @@ bool check_gate_access(Core& core, Selector selector, const Descriptor& gate) {
 
 bool read_call_gate(Core& core, Selector selector, const LocatedDescriptor& located,
                     CallGate& gate) {
-  constexpr Field kParameterCount{36, 32}, kUpperType{12, 8}, kUpperOffset{31, 0};
+  constexpr Field kParameterCount{36, 32}, kUpperType{44, 40}, kUpperOffset{31, 0};
   const Descriptor& low = located.descriptor;
   gate.target = {low.gate_selector()};
   gate.offset = low.gate_offset();

@@ -28,7 +28,7 @@ bool read_state(const MsrAccess& access, u64& value) {
 }
 template <u64 CoreState::*field>
 bool write_canonical(const MsrAccess& access, u64 value) {
-  if (!is_canonical(access.core, value)) return false;
+  if (!is_canonical_anywhere(access.core, value)) return false;
   access.core.state.*field = value;
   return true;
 }

@@ -41,7 +41,7 @@ bool read_segment_base(const MsrAccess& access, u64& value) {
 }
 template <SegmentName name>
 bool write_segment_base(const MsrAccess& access, u64 value) {
-  if (!is_canonical(access.core, value)) return false;
+  if (!is_canonical_anywhere(access.core, value)) return false;
   access.core.state.seg[name].base = value;
   return true;
 }

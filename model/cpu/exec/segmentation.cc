@@ -1,5 +1,6 @@
 #include "model/cpu/exec/segmentation.h"
 
+#include "model/cpu/environment.h"
 #include "model/cpu/exec/memory.h"
 
 namespace vtsim::cpu {
@@ -68,6 +69,10 @@ bool load_data_segment(Core& core, SegmentName name, Selector selector) {
 }
 
 }  // namespace
+
+bool is_canonical_anywhere(const Core& core, u64 lin) {
+  return vtsim::is_canonical(lin, core.environment().shared.offered[Feature::kLa57] ? 57 : 48);
+}
 
 bool within_limit(const SegmentRegister& segment, u64 offset, unsigned size) {
   const u64 last = offset + size - 1;
@@ -197,13 +202,14 @@ bool load_segment(Core& core, SegmentName name, u16 value) {
 void drop_privileged_segments(Core& core) {
   for (const SegmentName name : {kEs, kFs, kGs, kDs}) {
     SegmentRegister& segment = core.state.seg[name];
-    if (!segment.usable()) {
-      // SDM-NOTE: processors make all null selectors 0 here; FS and GS keep their 64-bit bases.
-      if (Selector{segment.selector}.is_null()) segment.selector = 0;
-      continue;
-    }
     const bool conforming = segment.is_code() && segment.rights[SegmentRights::CONFORMING];
-    if (!conforming && segment.dpl() < core.state.cpl) segment = null_segment(0);
+    const bool stays = segment.usable() ? conforming || segment.dpl() >= core.state.cpl
+                                        : !Selector{segment.selector}.is_null();
+    if (stays) continue;
+    // SDM-NOTE: the base stays, as 64-bit code has its thread's data behind FS and GS; selectors that
+    // are null become 0.
+    segment.selector = 0;
+    segment.rights.set(SegmentRights::UNUSABLE, 1);
   }
 }
 

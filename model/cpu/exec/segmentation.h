@@ -119,6 +119,10 @@ inline bool is_canonical(const Core& core, u64 lin) {
   return vtsim::is_canonical(lin, linear_width(core));
 }
 
+// For bases of descriptor tables and of FS and GS, MSRs and INVPCID: by the widest addresses that the
+// processor knows, whatever the mode. SDM 3A "Canonicality Checking", 5-level paging.
+bool is_canonical_anywhere(const Core& core, u64 lin);
+
 // Limit check of `size` bytes at `offset` in a segment outside 64-bit mode, expand-down included.
 bool within_limit(const SegmentRegister& segment, u64 offset, unsigned size);
 

@@ -33,7 +33,7 @@ bool read_system_segment(Core& core, Selector selector, u32 types, LocatedDescri
     u64 upper;
     if (!read_upper_half(core, selector, {}, located, upper)) return false;
     base |= kUpperBase.get(upper) << 32;
-    if (kUpperType.get(upper) != 0 || !is_canonical(core, base))
+    if (kUpperType.get(upper) != 0 || !is_canonical_anywhere(core, base))
       return fail(core, kGp, selector.error());
   }
   return descriptor.present() || fail(core, kNp, selector.error());
@@ -94,7 +94,7 @@ Outcome load_table(Core& core, const Op& op) {
     return Outcome::kFault;
   if constexpr (base_bytes == 8) {
     if (!load_linear(core, op, lin + 2, base)) return Outcome::kFault;
-    if (!is_canonical(core, base)) return core.raise(kGp, 0);
+    if (!is_canonical_anywhere(core, base)) return core.raise(kGp, 0);
   } else {
     u32 low;
     if (!load_linear(core, op, lin + 2, low)) return Outcome::kFault;
@@ -155,7 +155,7 @@ template <class T, SegmentName name>
 Outcome write_base(Core& core, const Op& op) {
   if (!core.state.cr4[Cr4::FSGSBASE]) return core.raise(kUd);
   const u64 base = get_gpr<T>(core, op.dst);
-  if (!is_canonical(core, base)) return core.raise(kGp, 0);
+  if (!is_canonical_anywhere(core, base)) return core.raise(kGp, 0);
   core.state.seg[name].base = base;
   return Outcome::kNext;
 }
