@@ -214,6 +214,12 @@ void Southbridge::update_pirqs(Ps now) {
   router_.set_pirqs(levels, now);
 }
 
+u8 Southbridge::interrupt_line(const device::PciFunction& function) const {
+  if (function.interrupt_pin() == 0) return InterruptRouter::kNotRouted;
+  const unsigned pin = function.interrupt_pin() - 1;
+  return lpc_.routing().pirq[root_complex_.pirq_of(function.bdf().device, pin)];
+}
+
 // Either gate lets A20 through. Without keyboard controller there is nothing that holds it low.
 void Southbridge::update_a20(Ps now) {
   const bool level = !i8042_ || i8042_->a20().level() || port92_.a20().level();

@@ -78,6 +78,9 @@ class Southbridge final : public BusLink {
   RtcCmos& rtc() { return rtc_; }
   Pic8259& pic() { return pic_; }
   AcpiPm& pm() { return pm_; }
+
+  // The 8259 input that a function's interrupt pin reaches as the PIRQs are routed now; 0xff: none.
+  u8 interrupt_line(const device::PciFunction& function) const;
   I8042* i8042() { return i8042_ ? &*i8042_ : nullptr; }
 
  private:
