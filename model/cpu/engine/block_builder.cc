@@ -125,7 +125,7 @@ void BlockBuilder::classify(const Core& core, Mode mode, Slot& slot) {
     observer_.on_unmodelled(core, ZydisMnemonicGetString(slot.in.mnemonic()));
     slot.raising = &raise_ud;
   } else {
-    slot.raising = closed_gate(*slot.row, mode);
+    slot.raising = closed_gate(*slot.row, slot.in, mode);
     slot.ends_block = slot.raising != nullptr || slot.row->flow != Flow::kSequential;
   }
 }

@@ -10,8 +10,17 @@ Outcome gp0(Core& core, const Op&) { return core.raise(kGp, 0); }
 
 bool is_64bit(Mode mode) { return mode[ModeBits::CODE_SIZE] == static_cast<u64>(CodeSize::k64); }
 
+bool names_xmm(const Decoded& in) {
+  for (unsigned n = 0; n < in.visible(); ++n) {
+    if (in.is_register(n) &&
+        ZydisRegisterGetClass(in.operand[n].reg.value) == ZYDIS_REGCLASS_XMM)
+      return true;
+  }
+  return false;
+}
+
 // SDM 2A "Exceptions" of the instruction groups; SDM 3A "Control Registers" for EM, MP, TS.
-Handler by_gate(Gate gate, Mode mode) {
+Handler by_gate(Gate gate, const Decoded& in, Mode mode) {
   const bool em = mode[ModeBits::EM], ts = mode[ModeBits::TS];
   switch (gate) {
     case Gate::kAlways:
@@ -31,6 +40,8 @@ Handler by_gate(Gate gate, Mode mode) {
       return em ? &run<ud> : ts ? &run<nm> : nullptr;
     case Gate::kSse:
       return em || !mode[ModeBits::OSFXSR] ? &run<ud> : ts ? &run<nm> : nullptr;
+    case Gate::kMmxOrSse:
+      return by_gate(names_xmm(in) ? Gate::kSse : Gate::kMmx, in, mode);
     case Gate::kAvx:
       if (!mode[ModeBits::PROTECTED] || !mode[ModeBits::AVX]) return &run<ud>;
       return ts ? &run<nm> : nullptr;
@@ -45,8 +56,8 @@ Handler by_gate(Gate gate, Mode mode) {
 Next raise_ud(Core* core, const Op* op) { return run<ud>(core, op); }
 Next raise_gp0(Core* core, const Op* op) { return run<gp0>(core, op); }
 
-Handler closed_gate(const InstructionRow& row, Mode mode) {
-  if (const Handler handler = by_gate(row.gate, mode)) return handler;
+Handler closed_gate(const InstructionRow& row, const Decoded& in, Mode mode) {
+  if (const Handler handler = by_gate(row.gate, in, mode)) return handler;
   const bool cpl0 = mode[ModeBits::CPL] == 0 && !mode[ModeBits::V8086];
   return row.privilege == Privilege::kCpl0 && !cpl0 ? &run<gp0> : nullptr;
 }

@@ -6,7 +6,7 @@
 namespace vtsim::cpu {
 
 // The handler of an op that raises instead of executing, or nullptr where the instruction may run.
-Handler closed_gate(const InstructionRow& row, Mode mode);
+Handler closed_gate(const InstructionRow& row, const Decoded& in, Mode mode);
 
 Next raise_ud(Core* core, const Op* op);
 Next raise_gp0(Core* core, const Op* op);

@@ -34,6 +34,11 @@ Rows processor_rows();       // HLT, MONITOR, MWAIT, PAUSE, fences, cache contro
 Rows msr_rows();             // RDMSR, WRMSR, RDTSC, RDTSCP, RDPMC, RDPID
 Rows io_rows();              // IN, OUT, INS, OUTS
 Rows state_save_rows();  // FXSAVE, FXRSTOR, LDMXCSR, STMXCSR, the XSAVE family
+Rows mmx_move_rows();       // EMMS, MASKMOVQ, MOVDQ2Q, MOVQ2DQ, MOVNTQ
+Rows vector_move_rows();    // MOVAPS, MOVUPS, MOVDQA, MOVD, MOVQ, MOVSS, MOVHPS, MOVMSKPS... and VEX forms
+Rows vector_integer_rows();  // PADDB, PMULLW, PCMPEQB, PMINUB, PSADBW, PXOR, XORPS... and VEX forms
+Rows vector_shuffle_rows();  // PSHUFD, PUNPCKLBW, PACKSSWB, PALIGNR, PBLENDW, PINSRB, PEXTRB, PMOVZX...
+Rows vector_shift_rows();    // PSLLW, PSRLDQ, VPSLLVD...
 Rows x87_control_rows();  // FNINIT, FNCLEX, FWAIT, control and status words
 
 // One mnemonic, two groups: binders that the rows above hand over to.

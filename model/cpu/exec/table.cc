@@ -19,7 +19,9 @@ std::vector<Rows> all_groups() {
           miscellaneous_rows(),   branch_rows(),         interrupt_flag_rows(),
           interrupt_rows(),       segment_rows(),        descriptor_table_rows(),
           system_call_rows(),     control_register_rows(), processor_rows(),
-          msr_rows(),             io_rows(),             state_save_rows(), x87_control_rows()};
+          msr_rows(),             io_rows(),             state_save_rows(),
+          mmx_move_rows(),        vector_move_rows(),    vector_integer_rows(),
+          vector_shuffle_rows(),  vector_shift_rows(), x87_control_rows()};
 }
 
 struct Table {

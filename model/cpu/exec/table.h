@@ -21,6 +21,7 @@ enum class Gate : u8 {
   kX87Wait,      // FWAIT: CR0.MP and CR0.TS: #NM
   kMmx,          // CR0.EM: #UD; CR0.TS: #NM
   kSse,          // CR0.EM or !CR4.OSFXSR: #UD; CR0.TS: #NM
+  kMmxOrSse,     // kMmx for forms on MMX registers alone, else kSse
   kAvx,          // !CR4.OSXSAVE or XCR0 without SSE and AVX, or not protected mode: #UD; TS: #NM
   kXsave,        // !CR4.OSXSAVE: #UD; CR0.TS: #NM (XGETBV, XSETBV: the handlers' business)
   kFxsave,       // CR0.EM or CR0.TS: #NM
