@@ -40,16 +40,35 @@ bool bank_has_threshold(const Core& core, u32 offset) {
 enum BankRegister : u32 { kControl, kStatus, kAddress, kMiscellaneous };
 
 bool read_bank(const MsrAccess& access, u64& value) {
+  const MsrState& msr = access.core.msr;
   const u32 bank = access.offset() / 4;
-  value = access.offset() % 4 == kControl ? access.core.msr.mc_ctl[bank] : 0;
-  return true;
+  switch (access.offset() % 4) {
+    case kControl: value = msr.mc_ctl[bank]; return true;
+    case kAddress: value = msr.mc_addr[bank]; return true;
+    case kMiscellaneous: value = msr.mc_misc[bank]; return true;
+    default: value = 0; return true;  // no error is ever recorded
+  }
 }
 
-// Software may only clear the three others.
+// All sources on or off. SDM-NOTE: SDM 3B "IA32_MCi_CTL MSRs" allows the P6 family just that; systems
+// that spare bit 0 or bit 10 run on all later parts.
+bool is_bank_control(u64 value) {
+  constexpr u64 kSpared = Flag{0}.mask() | Flag{10}.mask();
+  return value == 0 || (value | kSpared) == ~u64{0};
+}
+
 bool write_bank(const MsrAccess& access, u64 value) {
-  if (access.offset() % 4 != kControl) return value == 0;
-  access.core.msr.mc_ctl[access.offset() / 4] = value;
-  return true;
+  MsrState& msr = access.core.msr;
+  const u32 bank = access.offset() / 4;
+  switch (access.offset() % 4) {
+    case kControl:
+      if (!is_bank_control(value)) return false;
+      msr.mc_ctl[bank] = value;
+      return true;
+    case kAddress: msr.mc_addr[bank] = value; return true;
+    case kMiscellaneous: msr.mc_misc[bank] = value; return true;
+    default: return value == 0;  // software may only clear a status
+  }
 }
 
 constexpr u64 kCtl2Writable = Flag{30}.mask() | Field{14, 0}.mask();

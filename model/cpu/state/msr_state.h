@@ -39,7 +39,7 @@ struct MsrState {
   u64 mcu_opt_ctrl = 0;
   u64 misc_features_enables = 0;
   u64 mcg_status = 0;
-  std::array<u64, kMaxBanks> mc_ctl{};
+  std::array<u64, kMaxBanks> mc_ctl{}, mc_addr{}, mc_misc{};
   std::array<u64, kMaxBanks> mc_ctl2{};
   u64 perf_ctl = 0;
   u64 clock_modulation = 0;
