@@ -30,7 +30,7 @@ struct EventInfo {
 
 struct ExceptionEvent {
   static constexpr EventInfo kInfo{"exception", "exception", "an exception is delivered"};
-  Stamp stamp;
+  Stamp stamp{};
   u8 vector = 0;
   bool has_error_code = false;
   u32 error_code = 0;
@@ -52,9 +52,9 @@ struct ExceptionEvent {
 struct InterruptEvent {
   static constexpr EventInfo kInfo{"interrupt", "interrupt",
                                    "an external interrupt, NMI or software interrupt is delivered"};
-  Stamp stamp;
+  Stamp stamp{};
   u8 vector = 0;
-  std::string_view source;  // external, nmi, software
+  std::string_view source{};  // external, nmi, software
   u64 rip = 0;
 
   template <class Visit>
@@ -69,8 +69,8 @@ struct InterruptEvent {
 struct BusAccessEvent {
   static constexpr EventInfo kInfo{"bus_access", "io",
                                    "a port or memory-mapped register is accessed"};
-  Stamp stamp;
-  std::string_view space;  // port, mmio
+  Stamp stamp{};
+  std::string_view space{};  // port, mmio
   bool is_write = false;
   u64 address = 0;
   u32 size = 0;
@@ -90,7 +90,7 @@ struct BusAccessEvent {
 
 struct MsrAccessEvent {
   static constexpr EventInfo kInfo{"msr_access", "msr", "RDMSR or WRMSR"};
-  Stamp stamp;
+  Stamp stamp{};
   bool is_write = false;
   bool faulted = false;
   u32 index = 0;
@@ -109,7 +109,7 @@ struct MsrAccessEvent {
 
 struct CpuidEvent {
   static constexpr EventInfo kInfo{"cpuid", "cpuid", "CPUID"};
-  Stamp stamp;
+  Stamp stamp{};
   u32 leaf = 0;
   u32 subleaf = 0;
   u32 eax = 0;
@@ -130,9 +130,9 @@ struct CpuidEvent {
 
 struct WalkEvent {
   static constexpr EventInfo kInfo{"walk", "walk", "a page walk ends"};
-  Stamp stamp;
+  Stamp stamp{};
   u64 linear = 0;
-  std::string_view access;  // read, write, fetch
+  std::string_view access{};  // read, write, fetch
   bool is_user = false;
   bool faulted = false;
   u64 physical = 0;
@@ -153,8 +153,8 @@ struct WalkEvent {
 
 struct TlbFlushEvent {
   static constexpr EventInfo kInfo{"tlb_flush", "tlb", "translations are invalidated"};
-  Stamp stamp;
-  std::string_view cause;  // invlpg, invpcid, mov_cr3, mov_cr0, mov_cr4, ...
+  Stamp stamp{};
+  std::string_view cause{};  // invlpg, invpcid, mov_cr3, mov_cr0, mov_cr4, ...
   u64 operand = 0;
 
   template <class Visit>
@@ -167,8 +167,8 @@ struct TlbFlushEvent {
 // A core is reset, started, halted, woken or shut down.
 struct CoreStateEvent {
   static constexpr EventInfo kInfo{"core_state", "power", "a core changes its activity"};
-  Stamp stamp;
-  std::string_view state;  // reset, init, sipi, halt, wake, shutdown
+  Stamp stamp{};
+  std::string_view state{};  // reset, init, sipi, halt, wake, shutdown
   u64 detail = 0;
 
   template <class Visit>
@@ -181,7 +181,7 @@ struct CoreStateEvent {
 // The long NOP by which a guest talks to the simulator.
 struct MarkerEvent {
   static constexpr EventInfo kInfo{"marker", "marker", "the guest executes a marker"};
-  Stamp stamp;
+  Stamp stamp{};
   u32 code = 0;
   u64 rax = 0;
   u64 rdx = 0;

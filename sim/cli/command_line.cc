@@ -44,10 +44,10 @@ Finished parse_failure(const Application& application, const CLI::ParseError& er
   const CLI::App& app = application.app;
   const CLI::App* command = chosen(app);
   const std::string name = command == nullptr ? "" : command->get_name();
-  if (error.get_name() == "CallForHelp" || error.get_name() == "CallForAllHelp") {
+  if (dynamic_cast<const CLI::CallForHelp*>(&error) != nullptr) {
     return {ExitStatus::kOk, command == nullptr ? app.help() : command->help("vtsim")};
   }
-  if (error.get_name() == "CallForVersion")
+  if (dynamic_cast<const CLI::CallForVersion*>(&error) != nullptr)
     return {ExitStatus::kOk, std::string(error.what()) + "\n"};
   if (command == nullptr && words.size() > 1) {
     const std::string& word = words[1];
@@ -56,7 +56,7 @@ Finished parse_failure(const Application& application, const CLI::ParseError& er
     return usage_error("", with_suggestion("unknown command '" + word + "'", nearest));
   }
   if (command == nullptr) return usage_error("", "no command");
-  if (error.get_name() == "ExtrasError") {
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     const auto extras = app.remaining(true);
     const std::string word = extras.empty() ? "" : extras.front();
     if (word.starts_with('-')) {

@@ -15,10 +15,6 @@
 
 namespace vtsim::observe {
 
-// The differences between two states of a core as the log lists them. `now` is after `before`.
-void append_changes(const cpu::CoreState& before, const cpu::CoreState& now,
-                    std::vector<RegisterChange>& changes);
-
 class CoreBridge final : public cpu::CoreObserver {
  public:
   // Told once for each name.

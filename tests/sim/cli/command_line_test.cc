@@ -91,7 +91,7 @@ TEST_CASE("a run with every option becomes plain data") {
   const RunOptions& o = run.options;
   CHECK(o.platform == "q35-skylake");
   CHECK(o.command.front() == "vtsim");
-  CHECK(o.command.size() == 49);
+  CHECK(o.command.back() == "pci-testdev");
   CHECK(o.guest.kernel == "vmlinuz");
   CHECK(o.guest.initrd == "i");
   CHECK(o.guest.append == "console=ttyS0 -- x");

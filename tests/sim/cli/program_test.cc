@@ -19,7 +19,7 @@ struct Outcome {
 };
 
 // `arguments` go through the shell.
-Outcome vtsim(const std::string& arguments, const std::string& environment = "") {
+Outcome run_vtsim(const std::string& arguments, const std::string& environment = "") {
   const TemporaryFiles files;
   const std::string command = environment + " '" VTSIM_TEST_BINARY "' " + arguments + " > " +
                               files.path("out") + " 2> " + files.path("err") + " < /dev/null";
@@ -36,7 +36,7 @@ bool contains(const std::string& text, const std::string& part) {
 TEST_CASE("vtsim config prints the resolved configuration of each platform") {
   for (const std::string name : {"q35-skylake", "q35-skylake-sp", "q35-penryn", "q35-nehalem",
                                  "q35-haswell", "q35-icelake-sp"}) {
-    const Outcome o = vtsim("config " + name);
+    const Outcome o = run_vtsim("config " + name);
     INFO(o.err);
     CHECK(o.status == 0);
     CHECK(contains(o.out, "# Dropped"));
@@ -48,7 +48,7 @@ TEST_CASE("vtsim config prints the resolved configuration of each platform") {
 }
 
 TEST_CASE("vtsim config --json is JSON with unit, origin and source") {
-  const Outcome o = vtsim("config q35-skylake --memory 2G --json");
+  const Outcome o = run_vtsim("config q35-skylake --memory 2G --json");
   REQUIRE(o.status == 0);
   const auto json = nlohmann::json::parse(o.out);
   CHECK(json["memory.size"]["value"] == 2147483648u);
@@ -78,7 +78,7 @@ TEST_CASE("bad usage and configuration end with 2 and say why on standard error"
       {"list nothing", "nothing"},
   };
   for (const Row& row : rows) {
-    const Outcome o = vtsim(row.arguments);
+    const Outcome o = run_vtsim(row.arguments);
     INFO(row.arguments << ": " << o.err);
     CHECK(o.status == 2);
     CHECK(contains(o.err, row.text));
@@ -90,28 +90,28 @@ TEST_CASE("bad usage and configuration end with 2 and say why on standard error"
 TEST_CASE("an error in a platform file names the file and the line") {
   const TemporaryFiles files;
   const std::string path = files.write("m.yaml", "extends: machines/q35-skylake.yaml\n\ncors: 1\n");
-  const Outcome o = vtsim("config " + path);
+  const Outcome o = run_vtsim("config " + path);
   CHECK(o.status == 2);
   CHECK(o.err == "vtsim: " + path + ":3: cors: unknown parameter; did you mean 'cores'?\n");
 }
 
 TEST_CASE("lists come from the declarations") {
-  CHECK(contains(vtsim("list platforms").out, "q35-penryn         1 core, 1G; Intel(R) Core(TM)2"));
-  CHECK(contains(vtsim("list devices").out, "pci-testdev"));
-  CHECK(contains(vtsim("list parameters").out, "cores.mmu.stlb.entries"));
-  CHECK(contains(vtsim("list statistics").out, "cpu{}.instructions"));
-  CHECK(contains(vtsim("list events").out, "msr_access"));
-  CHECK(contains(vtsim("list markers").out, "region_begin"));
-  const std::string all = vtsim("list").out;
+  CHECK(contains(run_vtsim("list platforms").out, "q35-penryn         1 core, 1G; Intel(R) Core(TM)2"));
+  CHECK(contains(run_vtsim("list devices").out, "pci-testdev"));
+  CHECK(contains(run_vtsim("list parameters").out, "cores.mmu.stlb.entries"));
+  CHECK(contains(run_vtsim("list statistics").out, "cpu{}.instructions"));
+  CHECK(contains(run_vtsim("list events").out, "msr_access"));
+  CHECK(contains(run_vtsim("list markers").out, "region_begin"));
+  const std::string all = run_vtsim("list").out;
   CHECK(contains(all, "q35-penryn"));
   CHECK(contains(all, "cpu{}.instructions"));
 }
 
 TEST_CASE("help, version and manual end with 0") {
-  CHECK(vtsim("--help").status == 0);
-  CHECK(vtsim("run --help").status == 0);
-  CHECK(contains(vtsim("--version").out, "vtsim "));
-  CHECK(contains(vtsim("manual").out, ".TH VTSIM 1"));
+  CHECK(run_vtsim("--help").status == 0);
+  CHECK(run_vtsim("run --help").status == 0);
+  CHECK(contains(run_vtsim("--version").out, "vtsim "));
+  CHECK(contains(run_vtsim("manual").out, ".TH VTSIM 1"));
 }
 
 TEST_CASE("VTSIM_PLATFORMS replaces the installed platforms") {
@@ -119,9 +119,9 @@ TEST_CASE("VTSIM_PLATFORMS replaces the installed platforms") {
   files.write("machines/mine.yaml", "cores: { preset: c }\n");
   files.write("cores/c.yaml", "brand: mine\n");
   const std::string environment = "VTSIM_PLATFORMS=" + files.root();
-  CHECK(contains(vtsim("list platforms", environment).out, "mine"));
-  CHECK(vtsim("config mine", environment).status == 0);
-  CHECK(vtsim("config q35-skylake", environment).status == 2);
+  CHECK(contains(run_vtsim("list platforms", environment).out, "mine"));
+  CHECK(run_vtsim("config mine", environment).status == 0);
+  CHECK(run_vtsim("config q35-skylake", environment).status == 2);
 }
 
 TEST_CASE("a full standard output is an error") {

@@ -4,7 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "sim/observe/core_bridge.h"
+#include "sim/observe/state_diff.h"
 #include "tests/sim/support/temporary_files.h"
 
 using namespace vtsim;
