@@ -21,7 +21,9 @@ std::vector<Rows> all_groups() {
           system_call_rows(),     control_register_rows(), processor_rows(),
           msr_rows(),             io_rows(),             state_save_rows(),
           mmx_move_rows(),        vector_move_rows(),    vector_integer_rows(),
-          vector_shuffle_rows(),  vector_shift_rows(), x87_control_rows()};
+          vector_shuffle_rows(),  vector_shift_rows(),   vector_float_rows(),
+          vector_compare_rows(),  vector_convert_rows(), vector_crypto_rows(),
+          vector_string_rows(),   vector_avx_rows(),     vector_fma_rows(), x87_control_rows()};
 }
 
 struct Table {
