@@ -21,10 +21,11 @@ Core::Core(CoreEnvironment& environment)
                                        environment.shared.offered,
                                        environment.shared.model.physical_address_bits)),
       builder_(std::make_unique<BlockBuilder>(environment.shared, environment.observer)) {
+  environment.shared.cores.push_back(this);
   power_on();
 }
 
-Core::~Core() = default;
+Core::~Core() { std::erase(environment_.shared.cores, this); }
 
 LocalApic& Core::apic() { return environment_.apic; }
 unsigned Core::index() const { return environment_.index; }
@@ -75,6 +76,60 @@ u64 Core::tsc_at(const Op& op) const {
                         ? cycle
                         : environment_.tsc_frequency.cycles_at(time_of_cycle(cycle));
   return ticks + state.tsc_offset;
+}
+
+Stamp Core::stamp() const {
+  return {.core = environment_.index, .time = time_of_cycle(now_cycle()), .instruction = instructions_};
+}
+
+void Core::announce_flush(std::string_view cause, u64 operand) {
+  const Probe<TlbFlushEvent>& probe = environment_.shared.probes.tlb_flush;
+  if (probe) probe.emit({.stamp = stamp(), .cause = cause, .operand = operand});
+}
+
+void Core::announce_state(std::string_view what, u64 detail) {
+  const Probe<CoreStateEvent>& probe = environment_.shared.probes.core_state;
+  if (probe) probe.emit({.stamp = stamp(), .state = what, .detail = detail});
+}
+
+void SharedEnvironment::before_write(u64 hpa, u64 size) {
+  if (blocks.has_code(hpa, static_cast<unsigned>(size)))
+    blocks.drop(hpa, static_cast<unsigned>(size));
+  for (Core* core : cores) core->notice_write(hpa, size);
+}
+
+namespace {
+
+constexpr u64 kMonitorLine = 64;
+constexpr u64 kNotArmed = ~u64{0};
+
+}  // namespace
+
+void Core::arm_monitor(u64 hpa) {
+  disarm_monitor();
+  state.monitor_address = align_down(hpa, kMonitorLine);
+  environment_.shared.blocks.watch(align_down(hpa, kPageSize));
+}
+
+void Core::disarm_monitor() {
+  if (state.monitor_address == kNotArmed) return;
+  environment_.shared.blocks.unwatch(align_down(state.monitor_address, kPageSize));
+  state.monitor_address = kNotArmed;
+}
+
+void Core::notice_write(u64 hpa, u64 size) {
+  const u64 line = state.monitor_address;
+  if (line == kNotArmed || hpa >= line + kMonitorLine || hpa + size <= line) return;
+  disarm_monitor();
+  if (state.activity != Activity::kMwait) return;
+  state.activity = Activity::kActive;
+  attention = true;
+  if (environment_.wake) environment_.wake(time_of_cycle(cycle_));
+}
+
+void Core::fall_asleep(Activity activity) {
+  state.activity = activity;
+  announce_state("halt");
 }
 
 void Core::skip_to(u64 cycle) {
@@ -152,13 +207,20 @@ void Core::write_cr3(u64 value) {
   state.cr3 = value & ~Cr3::kKeepTranslations.mask();
   const mmu::Tag before = paging_->tag();
   const u16 pcid = state.cr4[Cr4::PCIDE] ? static_cast<u16>(Cr3::PCID.get(value)) : u16{0};
-  if (!keep) paging_->store().mov_cr3(before, pcid);
+  if (!keep) {
+    announce_flush("mov_cr3", value);
+    paging_->store().mov_cr3(before, pcid);
+  }
   mode_changed();
 }
 
-void Core::invalidate_page(u64 lin) { paging_->store().invlpg(paging_->tag(), Lin(lin)); }
+void Core::invalidate_page(u64 lin) {
+  announce_flush("invlpg", lin);
+  paging_->store().invlpg(paging_->tag(), Lin(lin));
+}
 
 void Core::invalidate_pcid(unsigned type, u64 pcid, u64 lin) {
+  announce_flush("invpcid", lin);
   const mmu::Tag tag = paging_->tag();
   const u16 id = static_cast<u16>(pcid);
   switch (type) {
@@ -169,7 +231,10 @@ void Core::invalidate_pcid(unsigned type, u64 pcid, u64 lin) {
   }
 }
 
-void Core::invalidate_all() { paging_->store().flush_all_pcids(paging_->tag()); }
+void Core::invalidate_all() {
+  announce_flush("mov_cr", state.cr4.value);
+  paging_->store().flush_all_pcids(paging_->tag());
+}
 
 bool Core::load_pdptes(u64 cr3) {
   paging_->registers_changed();
@@ -189,6 +254,8 @@ void Core::memory_map_changed() {
 // Following Power-up, Reset, or INIT").
 
 void Core::power_on() {
+  disarm_monitor();
+  leave_ = false;
   state = CoreState{};
   msr = MsrState{};
   const auto segment = [](u16 selector, u64 base, u64 type) {
@@ -321,12 +388,15 @@ void Core::run_until(u64 cycle) {
 // SDM 3A "Interrupt and Exception Handling > Priority Among Concurrent Events".
 void Core::take_pending_events() {
   const Ps now = time_of_cycle(cycle_);
+  const bool monitoring = state.activity == Activity::kMwait;
   PendingSignals& signals = state.signals;
   if (signals.init && state.activity != Activity::kShutdown && !state.in_smm) {
     signals.init = false;
+    announce_state("init");
     initialize(now);
   } else if (signals.startup && state.activity == Activity::kWaitForSipi) {
     signals.startup = false;
+    announce_state("sipi", signals.startup_vector);
     start_up(signals.startup_vector);
   } else if (state.activity == Activity::kWaitForSipi || state.activity == Activity::kShutdown) {
     // only the above, and NMI and SMI out of shutdown by way of a reset that chipsets do
@@ -348,6 +418,7 @@ void Core::take_pending_events() {
       deliver({.vector = vector, .type = EventType::kExternalInterrupt});
     }
   }
+  if (monitoring && state.activity == Activity::kActive) disarm_monitor();
   signals.startup = signals.startup && state.activity == Activity::kWaitForSipi;
   attention = signals.any() || apic().interrupt_pending();
 }

@@ -14,6 +14,7 @@
 
 #include "model/base/clock.h"
 #include "model/base/cpu_bus.h"
+#include "model/base/events.h"
 #include "model/cpu/engine/block_cache.h"
 #include "model/cpu/engine/host_tlb.h"
 #include "model/cpu/flags.h"
@@ -85,6 +86,8 @@ class Core {
     return target_cycle_ - static_cast<u64>(budget) - block->instructions + op.instruction_index();
   }
   Ps time_at(const Op& op) const { return time_of_cycle(cycles_at(op)); }
+  // Where the run is, for probe events.
+  Stamp stamp() const;
   // What RDTSC in root operation shows at that cycle, IA32_TSC_ADJUST included.
   u64 tsc_at(const Op& op) const;
 
@@ -134,6 +137,13 @@ class Core {
 
   // A deliverable or pending event changed (APIC, NMI...): looked at between instructions.
   void set_attention() { attention = true; }
+  // MONITOR: watches the 64-byte line of a host-physical address until it is written or disarmed.
+  void arm_monitor(u64 hpa);
+  void disarm_monitor();
+  // A write of these bytes is about to happen.
+  void notice_write(u64 hpa, u64 size);
+  // HLT, MWAIT and the like: what run() then sees.
+  void fall_asleep(Activity activity);
 
   CoreEnvironment& environment() { return environment_; }
   const CoreEnvironment& environment() const { return environment_; }
@@ -182,6 +192,9 @@ class Core {
   bool must_be_careful() const;
   u64 linear_rip() const;
   std::span<const u8> code_of(const Block& block) const;
+  mmu::WalkResult walk(u64 lin, mmu::Access access);
+  void announce_flush(std::string_view cause, u64 operand);
+  void announce_state(std::string_view what, u64 detail = 0);
   bool raise_page_fault(const mmu::WalkFault& fault);
   bool check_canonical(const Op* op, u64 lin, unsigned size);
   bool alignment_checks_on() const;

@@ -38,7 +38,7 @@ bool Core::translate_fetch(u64 lin, u64& hpa_page) {
   }
   if (!check_canonical(nullptr, lin, 1)) return false;
   const mmu::WalkResult result =
-      paging_->translate(Lin(lin), paging_->access(mmu::AccessKind::kFetch));
+      walk(lin, paging_->access(mmu::AccessKind::kFetch));
   if (!result) return raise_page_fault(result.fault());
   hpa_page = result.translation().at(Lin(lin)).page().value;
   tlb->fill_fetch(lin, hpa_page, result.translation().page_shift);

@@ -19,6 +19,27 @@ bool Core::raise_page_fault(const mmu::WalkFault& fault) {
   return false;
 }
 
+// The way through store and walker, announced when it led to memory.
+mmu::WalkResult Core::walk(u64 lin, mmu::Access access) {
+  const u64 references = paging_->table_reads();
+  const mmu::WalkResult result = paging_->translate(Lin(lin), access);
+  const Probe<WalkEvent>& probe = environment_.shared.probes.walk;
+  if (!probe || paging_->table_reads() == references) return result;
+  constexpr std::string_view kKinds[] = {"read", "write", "fetch"};
+  WalkEvent event{.stamp = stamp(),
+                  .linear = lin,
+                  .access = kKinds[static_cast<unsigned>(access.kind)],
+                  .is_user = access.is_user(),
+                  .faulted = !result,
+                  .references = static_cast<u32>(paging_->table_reads() - references)};
+  if (result) {
+    event.physical = result.translation().at(Lin(lin)).value;
+    event.page_shift = result.translation().page_shift;
+  }
+  probe.emit(event);
+  return result;
+}
+
 // ---- devices
 
 bool Core::is_apic_page(Hpa address) const { return environment_.apic.claims(address.page()); }
@@ -28,11 +49,25 @@ u64 Core::now_cycle() const {
   return in_chain_ ? target_cycle_ - static_cast<u64>(budget) - block->instructions : cycle_;
 }
 
+namespace {
+
+void announce_access(Core& core, bool is_write, Hpa address, unsigned size, u64 value) {
+  const Probe<BusAccessEvent>& probe = core.environment().shared.probes.bus_access;
+  if (probe)
+    probe.emit({.stamp = core.stamp(), .space = "mmio", .is_write = is_write,
+                .address = address.value, .size = size, .value = value, .rip = core.state.rip});
+}
+
+}  // namespace
+
 u64 Core::device_read(Hpa address, unsigned size) {
   const Ps now = time_of_cycle(now_cycle());
   request_sync();
-  if (is_apic_page(address)) return environment_.apic.read(address.page_offset(), size, now);
-  return environment_.bus.read(address, size, {.in_smm = state.in_smm}, now);
+  const u64 value = is_apic_page(address)
+                        ? environment_.apic.read(address.page_offset(), size, now)
+                        : environment_.bus.read(address, size, {.in_smm = state.in_smm}, now);
+  announce_access(*this, false, address, size, value);
+  return value;
 }
 
 void Core::device_write(Hpa address, unsigned size, u64 value) {
@@ -43,6 +78,7 @@ void Core::device_write(Hpa address, unsigned size, u64 value) {
   } else {
     environment_.bus.write(address, size, value, {.in_smm = state.in_smm}, now);
   }
+  announce_access(*this, true, address, size, value);
 }
 
 // Instructions that reach devices or change their own code run as blocks of one, so that what they
@@ -91,11 +127,11 @@ bool Core::write_page_piece(const Op* op, const mmu::Translation& t, u64 lin, co
   const HostPage page = is_apic_page(hpa) ? HostPage{} : environment_.bus.host_page(hpa.page(), state.in_smm);
   if (page.write != nullptr) {
     BlockCache& blocks = environment_.shared.blocks;
-    if (blocks.page_is_watched(hpa.page().value) && blocks.has_code(hpa.value, size)) {
-      if (op != nullptr && BlockCache::covers(*block, hpa.value, size) && needs_to_run_alone())
-        return false;
-      blocks.drop(hpa.value, size);
-      if (in_chain_) request_sync();
+    if (blocks.page_is_watched(hpa.page().value)) {
+      const bool own_code = op != nullptr && BlockCache::covers(*block, hpa.value, size);
+      if (own_code && needs_to_run_alone()) return false;
+      if (own_code) request_sync();
+      environment_.shared.before_write(hpa.value, size);
     }
     std::memcpy(page.write + hpa.page_offset(), in, size);
     return true;
@@ -118,13 +154,13 @@ bool Core::access_bytes(const Op* op, u64 lin, u8* read_into, const u8* write_fr
                         mmu::Access access) {
   const unsigned first = static_cast<unsigned>(
       std::min<u64>(size, kPageSize - (lin & kPageOffsetMask)));
-  const mmu::WalkResult head = paging_->translate(Lin(lin), access);
+  const mmu::WalkResult head = walk(lin, access);
   if (!head) return raise_page_fault(head.fault());
   const mmu::Translation head_page = head.translation();
   mmu::Translation tail_page;
   const u64 tail_lin = state.mode64() ? lin + first : (lin + first) & 0xFFFFFFFF;
   if (first < size) {
-    const mmu::WalkResult tail = paging_->translate(Lin(tail_lin), access);
+    const mmu::WalkResult tail = walk(tail_lin, access);
     if (!tail) return raise_page_fault(tail.fault());
     tail_page = tail.translation();
   }
@@ -161,7 +197,7 @@ const u8* Core::slow_read(const Op& op, u64 lin, unsigned size) {
   }
   const mmu::Access access = paging_->access(mmu::AccessKind::kRead);
   if ((lin & kPageOffsetMask) + size <= kPageSize && !arrays_closed()) {
-    const mmu::WalkResult result = paging_->translate(Lin(lin), access);
+    const mmu::WalkResult result = walk(lin, access);
     if (!result) {
       raise_page_fault(result.fault());
       return nullptr;
@@ -188,7 +224,7 @@ bool Core::slow_write(const Op& op, u64 lin, unsigned size, const u8* data) {
   }
   const mmu::Access access = paging_->access(mmu::AccessKind::kWrite);
   if ((lin & kPageOffsetMask) + size <= kPageSize && !arrays_closed()) {
-    const mmu::WalkResult result = paging_->translate(Lin(lin), access);
+    const mmu::WalkResult result = walk(lin, access);
     if (!result) return raise_page_fault(result.fault());
     const mmu::Translation& t = result.translation();
     const Hpa hpa = t.at(Lin(lin));
@@ -212,12 +248,12 @@ bool Core::probe_write(const Op& op, u64 lin, unsigned size) {
     return false;
   }
   const mmu::Access access = paging_->access(mmu::AccessKind::kWrite);
-  const mmu::WalkResult head = paging_->translate(Lin(lin), access);
+  const mmu::WalkResult head = walk(lin, access);
   if (!head) return raise_page_fault(head.fault());
   const u64 last = lin + size - 1;
   mmu::Translation pages[2] = {head.translation(), head.translation()};
   if ((lin ^ last) & ~kPageOffsetMask) {
-    const mmu::WalkResult tail = paging_->translate(Lin(state.mode64() ? last : last & 0xFFFFFFFF), access);
+    const mmu::WalkResult tail = walk(state.mode64() ? last : last & 0xFFFFFFFF, access);
     if (!tail) return raise_page_fault(tail.fault());
     pages[1] = tail.translation();
   }
@@ -270,7 +306,7 @@ bool Core::write_as(unsigned cpl, u64 lin, const void* data, unsigned size) {
 bool Core::translate(u64 lin, Hpa& out) {
   if (!check_canonical(nullptr, lin, 1)) return false;
   const mmu::WalkResult result =
-      paging_->translate(Lin(lin), paging_->access(mmu::AccessKind::kRead));
+      walk(lin, paging_->access(mmu::AccessKind::kRead));
   if (!result) return raise_page_fault(result.fault());
   out = result.translation().at(Lin(lin));
   return true;
@@ -301,8 +337,7 @@ void Core::write_physical(Hpa address, const void* data, unsigned size, RefKind 
     const unsigned piece = largest_transaction(at.value, size - done);
     const HostPage page = environment_.bus.host_page(at.page(), state.in_smm);
     if (page.write != nullptr) {
-      if (environment_.shared.blocks.has_code(at.value, piece))
-        environment_.shared.blocks.drop(at.value, piece);
+      environment_.shared.before_write(at.value, piece);
       std::memcpy(page.write + at.page_offset(), bytes + done, piece);
     } else {
       u64 value = 0;

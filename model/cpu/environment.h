@@ -1,10 +1,13 @@
 #pragma once
 // What the cores of one machine share, and what one core is connected to. sim/machine builds it.
 
+#include <functional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "model/base/cpu_bus.h"
+#include "model/base/events.h"
 #include "model/base/event_queue.h"
 #include "model/cpu/cpu_model.h"
 #include "model/cpu/decode.h"
@@ -40,6 +43,12 @@ struct SharedEnvironment {
   CpuFeatures offered;
   Decoder decoder;
   BlockCache blocks;
+  Probes probes;
+  std::vector<Core*> cores;  // all of the machine, for MONITOR
+
+  // Memory is about to be written by a core's slow path or a device: decoded code there goes, and
+  // monitors that watch the line trigger.
+  void before_write(u64 hpa, u64 size);
 };
 
 // One a core.
@@ -55,6 +64,8 @@ class CoreEnvironment {
   Frequency frequency;      // of the core's cycles
   Frequency tsc_frequency;
   u64 seed = 1;         // of RDRAND and RDSEED
+  // The core has something to do although it sleeps.
+  std::function<void(Ps now)> wake = {};
 };
 
 }  // namespace vtsim::cpu

@@ -32,7 +32,8 @@ LogicalProcessor::LogicalProcessor(const LogicalProcessorConfig& config, const P
                    .topology = config.topology,
                    .frequency = config.frequency,
                    .tsc_frequency = config.tsc_frequency,
-                   .seed = config.seed},
+                   .seed = config.seed,
+                   .wake = wake_},
       core_(environment_) {
   reset(0);
 }

@@ -62,8 +62,7 @@ void CoreModule::live() {
 void CoreModule::on_map_change() { core().memory_map_changed(); }
 
 void CoreModule::on_memory_write(Hpa first, u64 bytes) {
-  if (shared_.blocks.has_code(first.value, static_cast<unsigned>(bytes)))
-    shared_.blocks.drop(first.value, static_cast<unsigned>(bytes));
+  shared_.before_write(first.value, bytes);
 }
 
 }  // namespace vtsim::machine

@@ -50,7 +50,7 @@ class Machine {
   EventQueue& events() { return events_; }
   unsigned core_count() const { return static_cast<unsigned>(cores_.size()); }
   cpu::Core& core(unsigned n) { return cores_[n]->core(); }
-  const cpu::SharedEnvironment& shared() const { return shared_; }
+  cpu::SharedEnvironment& shared() { return shared_; }
   void console_input(std::span<const u8> bytes, Ps now);
 
   u64 instructions() const;  // of all cores

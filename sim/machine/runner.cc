@@ -14,10 +14,16 @@
 #include "sim/machine/host_signals.h"
 #include "sim/machine/machine.h"
 #include "sim/machine/run_end.h"
+#include "sim/observe/commit_log.h"
 #include "sim/observe/console.h"
+#include "sim/observe/core_bridge.h"
 #include "sim/observe/line_watch.h"
+#include "sim/observe/markers.h"
 #include "sim/observe/output_file.h"
 #include "sim/observe/progress.h"
+#include "sim/observe/trace_writer.h"
+#include "sim/stats/event_counters.h"
+#include "sim/stats/registry.h"
 #include "sim/stats/result.h"
 
 namespace vtsim::machine {
@@ -55,22 +61,37 @@ class Runner final : private QuantumWatcher, private cpu::CoreObserver {
   Runner(const config::MachineConfig& config, const cli::RunOptions& options);
 
   RunEnd run();
-  std::string where() const;  // the guest stands, for messages
-  const GuestFiles& files() const { return files_; }
-  Machine& machine() { return machine_; }
+  std::string where();  // the guest stands, for messages
+  // Writes the files of --stats. What went wrong, or nothing.
+  std::string write_results(const RunEnd& end, const nlohmann::ordered_json& configuration);
 
  private:
   // QuantumWatcher
   u64 next_quantum(const cpu::Core& core) override;
   void idle(const cpu::Core& core, Ps until) override;
   // CoreObserver
-  void on_marker(cpu::Core& core, u32 code, u64 rax, u64 rdx) override;
-  void on_unmodelled(const cpu::Core& core, std::string_view what) override;
+  void on_retire(const cpu::Core& core, u64 rip, std::span<const u8> code) override {
+    bridge_.on_retire(core, rip, code);
+  }
+  void on_event(const cpu::Core& core, const cpu::Event& event) override {
+    bridge_.on_event(core, event);
+  }
+  void on_marker(cpu::Core& core, u32 code, u64 rax, u64 rdx) override {
+    bridge_.on_marker(core, code, rax, rdx);
+  }
+  void on_unmodelled(const cpu::Core& core, std::string_view what) override {
+    bridge_.on_unmodelled(core, what);
+  }
 
   MachineSinks sinks();
+  void observe();
+  void add_markers();
+  void add_statistics();
+  void snapshot(std::string label) { snapshots_.push_back(statistics_.snapshot(std::move(label))); }
   void end(int status, std::string reason);
   void end(ExitStatus status, std::string reason) { end(cli::exit_code(status), std::move(reason)); }
   void judge(Verdict verdict);
+  void mix_state(const cpu::Core& core);
   void guest_reset();
   void reboot(Ps now);
   void end_if_dead(const cpu::Core& core);
@@ -89,9 +110,23 @@ class Runner final : private QuantumWatcher, private cpu::CoreObserver {
   Frequency frequency_;
   u64 quantum_cycles_;
   bool reset_pending_ = false;
+  u64 state_hash_ = 0;
   std::optional<RunEnd> end_;
-  std::vector<std::string> unmodelled_;
+
+  std::optional<observe::CommitLog> log_;
+  observe::CoreBridge bridge_;
+  std::optional<observe::TraceWriter> trace_;
+  observe::MarkerDispatcher markers_;
+  stats::Registry statistics_;
+  std::optional<stats::EventCounters> counters_;
+  std::vector<stats::Snapshot> snapshots_;
 };
+
+std::optional<observe::TraceWindow::Bound> trace_bound(const std::optional<cli::TracePoint>& point) {
+  if (!point) return std::nullopt;
+  return observe::TraceWindow::Bound{point->unit == cli::TracePoint::Unit::kPicosecond,
+                                     point->value};
+}
 
 Runner::Runner(const config::MachineConfig& config, const cli::RunOptions& options)
     : options_(options),
@@ -104,7 +139,17 @@ Runner::Runner(const config::MachineConfig& config, const cli::RunOptions& optio
                                     isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO))),
       machine_(config, sinks(), *this, *this),
       frequency_{config.cores.frequency_hz},
-      quantum_cycles_(std::max<u64>(1, frequency_.cycles_at(config.quantum))) {
+      quantum_cycles_(std::max<u64>(1, frequency_.cycles_at(config.quantum))),
+      log_(options.commit_log.empty()
+               ? std::nullopt
+               : std::make_optional<observe::CommitLog>(observe::CommitLog::Options{
+                     .path = options.commit_log, .disassembly = options.commit_log_disassembly})),
+      bridge_(machine_.shared().probes, log_ ? &*log_ : nullptr,
+              [](std::string_view what, const cpu::Core&) {
+                fmt::print(stderr, "vtsim: not modelled: {}\n", what);
+              }),
+      markers_(machine_.shared().probes.marker) {
+  observe();
   sc_core::sc_report_handler::set_actions("/OSCI/SystemC", sc_core::SC_DO_NOTHING);
   sc_core::sc_start(sc_core::SC_ZERO_TIME);  // elaborates
   files_.load_into(machine_);
@@ -124,6 +169,75 @@ MachineSinks Runner::sinks() {
               },
           .power_off = [this] { end(ExitStatus::kOk, "the guest shut down"); },
           .reset = [this] { guest_reset(); }};
+}
+
+void Runner::observe() {
+  add_markers();
+  if (!options_.stats_paths.empty()) add_statistics();
+  if (!options_.trace.categories.empty())
+    trace_.emplace(machine_.shared().probes, options_.trace.categories, options_.trace.path,
+                   observe::TraceWindow{trace_bound(options_.trace.from),
+                                        trace_bound(options_.trace.to)});
+  if (log_)
+    for (unsigned n = 0; n < machine_.core_count(); ++n) machine_.core(n).observe_instructions(true);
+}
+
+void Runner::add_markers() {
+  using observe::Marker;
+  markers_.on(Marker::kStop, [this](const MarkerEvent&) {
+    end(ExitStatus::kOk, "the guest executed the stop marker");
+  });
+  for (const Marker code : {Marker::kRegionBegin, Marker::kRegionEnd, Marker::kDumpStatistics})
+    markers_.on(code, [this](const MarkerEvent& event) {
+      if (!options_.stats_paths.empty()) snapshot(fmt::format("marker {}", event.code));
+    });
+}
+
+void Runner::add_statistics() {
+  counters_.emplace(machine_.shared().probes, machine_.core_count());
+  counters_->add_to(statistics_);
+  statistics_.add("time", {}, [this] {
+    const cpu::Core& core = machine_.core(0);
+    return core.time_of_cycle(core.cycle());
+  });
+  statistics_.add("state_hash", {}, [this] { return state_hash_; });
+  statistics_.add("instructions", {}, [this] { return machine_.instructions(); });
+  for (unsigned n = 0; n < machine_.core_count(); ++n) {
+    const std::vector<std::string> part = {std::to_string(n)};
+    const cpu::Core& core = machine_.core(n);
+    statistics_.add("cpu{}.instructions", part, [&core] { return core.instructions(); });
+    statistics_.add("cpu{}.cycles", part, [&core] { return core.cycle(); });
+  }
+  statistics_.add("blocks.built", {}, [this] { return machine_.shared().blocks.blocks_built(); });
+  statistics_.add("blocks.dropped", {}, [this] { return machine_.shared().blocks.blocks_dropped(); });
+}
+
+std::string Runner::write_results(const RunEnd& end, const nlohmann::ordered_json& configuration) {
+  std::string error = console_.error();
+  if (trace_) {
+    trace_->close();
+    if (error.empty()) error = trace_->error();
+  }
+  if (log_) {
+    log_->close();
+    if (error.empty()) error = log_->error();
+  }
+  if (options_.stats_paths.empty()) return error;
+  snapshot("end");
+  stats::Result result{.command = options_.command,
+                       .configuration = configuration,
+                       .images = files_.describe(),
+                       .ended = true,
+                       .exit_status = end.status,
+                       .end_reason = end.reason,
+                       .commit_log_hash = {},
+                       .snapshots = snapshots_};
+  if (log_) result.commit_log_hash = log_->hash();
+  for (const std::string& path : options_.stats_paths) {
+    const std::string problem = stats::write_result(result, path);
+    if (error.empty()) error = problem;
+  }
+  return error;
 }
 
 // Everything that ends a run comes through here, within an instruction of the guest or between
@@ -187,7 +301,20 @@ void Runner::end_if_dead(const cpu::Core& core) {
     end(ExitStatus::kDead, "all cores are halted with interrupts off and nothing is pending");
 }
 
+// Cheap enough to be always on: two runs that agree in it have computed the same.
+void Runner::mix_state(const cpu::Core& core) {
+  const auto mix = [this](u64 word) {
+    state_hash_ = (state_hash_ ^ word) * 0x9E37'79B9'7F4A'7C15;
+    state_hash_ ^= state_hash_ >> 29;
+  };
+  mix(core.index());
+  mix(core.cycle());
+  mix(core.state.rip);
+  for (const u64 reg : core.state.gpr) mix(reg);
+}
+
 u64 Runner::next_quantum(const cpu::Core& core) {
+  mix_state(core);
   const Ps now = core.time_of_cycle(core.cycle());
   if (reset_pending_ && !end_) reboot(now);
   if (core.index() == 0) look_at_host(now);
@@ -220,17 +347,6 @@ void Runner::wait_for_input(Ps simulated) {
   poll(&input, 1, static_cast<int>(std::min<u64>(simulated / kPsPerMs, 1000)));
 }
 
-void Runner::on_marker(cpu::Core&, u32 code, u64, u64) {
-  constexpr u32 kStop = 7;
-  if (code == kStop) end(ExitStatus::kOk, "the guest executed the stop marker");
-}
-
-void Runner::on_unmodelled(const cpu::Core&, std::string_view what) {
-  if (std::find(unmodelled_.begin(), unmodelled_.end(), what) != unmodelled_.end()) return;
-  unmodelled_.emplace_back(what);
-  fmt::print(stderr, "vtsim: not modelled: {}\n", what);
-}
-
 RunEnd Runner::run() {
   sc_core::sc_start();
   console_.flush();
@@ -245,11 +361,10 @@ RunEnd Runner::run() {
   return *end_;
 }
 
-std::string Runner::where() const {
+std::string Runner::where() {
   std::string text;
-  auto& machine = const_cast<Machine&>(machine_);
-  for (unsigned n = 0; n < machine.core_count(); ++n) {
-    const cpu::Core& core = machine.core(n);
+  for (unsigned n = 0; n < machine_.core_count(); ++n) {
+    const cpu::Core& core = machine_.core(n);
     const cpu::CoreState& s = core.state;
     const char* mode = s.mode64()          ? "64-bit"
                        : s.long_mode()     ? "compatibility"
@@ -270,11 +385,13 @@ std::string Runner::where() const {
 int run(const config::MachineConfig& config, const cli::RunOptions& options,
         const nlohmann::ordered_json& configuration) {
   Runner runner(config, options);
-  const RunEnd end = runner.run();
-  static_cast<void>(configuration);
+  RunEnd end = runner.run();
+  if (const std::string problem = runner.write_results(end, configuration); !problem.empty()) {
+    if (end.status == 0) end.status = cli::exit_code(ExitStatus::kUsage);
+    fmt::print(stderr, "vtsim: {}\n", problem);
+  }
   if (end.status != 0)
     fmt::print(stderr, "vtsim: {} (exit status {})\n{}", end.reason, end.status, runner.where());
-  fmt::print(stderr, "vtsim: {} instructions\n", runner.machine().instructions());
   return end.status;
 }
 

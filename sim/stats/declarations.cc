@@ -11,6 +11,7 @@ namespace {
 constexpr Declaration kDeclarations[] = {
     {"time", "ps", "simulated time"},
     {"instructions", "instructions", "retired, all cores together"},
+    {"state_hash", "hash", "rolling hash of the cores' registers at the ends of quanta"},
     {"markers", "events", "markers that the guest executed"},
     {"cpu{}.instructions", "instructions", "retired"},
     {"cpu{}.cycles", "cycles", "of the core's clock, halted ones included"},
@@ -26,8 +27,8 @@ constexpr Declaration kDeclarations[] = {
     {"cpu{}.walk.references", "events", "paging-structure entries that walks read"},
     {"cpu{}.walk.faults", "events", "page walks that ended in a fault"},
     {"cpu{}.tlb.flushes", "events", "invalidations of translations by instructions"},
-    {"cpu{}.blocks.built", "events", "blocks of code that were decoded"},
-    {"cpu{}.blocks.dropped", "events", "blocks dropped because their code was written to"},
+    {"blocks.built", "events", "blocks of code that were decoded"},
+    {"blocks.dropped", "events", "blocks dropped because their code was written to"},
 };
 
 constexpr bool names_are_unique() {

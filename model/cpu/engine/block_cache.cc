@@ -101,6 +101,7 @@ void BlockCache::drop(u64 hpa, unsigned size) {
     for (Block* block : dropped) {
       if (block->hpa == kDropped) continue;
       unlink(block);
+      ++blocks_dropped_;
       const u64 own_page = block->hpa & ~kPageOffsetMask;
       const u64 other = own_page == page ? block->second_page : own_page;
       block->hpa = kDropped;
@@ -113,9 +114,13 @@ void BlockCache::drop(u64 hpa, unsigned size) {
 }
 
 void BlockCache::watch(u64 hpa_page) {
-  const auto [it, is_new] = pages_.try_emplace(hpa_page >> kPageShift);
-  if (is_new)
-    for (CodePageListener* listener : listeners_) listener->on_page_watched(hpa_page);
+  ++watched_[hpa_page >> kPageShift];
+  for (CodePageListener* listener : listeners_) listener->on_page_watched(hpa_page);
+}
+
+void BlockCache::unwatch(u64 hpa_page) {
+  const auto it = watched_.find(hpa_page >> kPageShift);
+  if (it != watched_.end() && --it->second == 0) watched_.erase(it);
 }
 
 void BlockCache::clear() {

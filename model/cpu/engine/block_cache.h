@@ -39,7 +39,10 @@ class BlockCache {
   // Writes of plain memory that are about to happen. True: the range overlaps bytes of blocks (by
   // cache line), which must be dropped first.
   bool has_code(u64 hpa, unsigned size) const;
-  bool page_is_watched(u64 hpa_page) const { return pages_.contains(hpa_page >> kPageShift); }
+  bool page_is_watched(u64 hpa_page) const {
+    const u64 number = hpa_page >> kPageShift;
+    return pages_.contains(number) || watched_.contains(number);
+  }
   // Does `block` hold any byte of the range's lines?
   static bool covers(const Block& block, u64 hpa, unsigned size);
 
@@ -47,8 +50,9 @@ class BlockCache {
   // hpa ~0 and no links.
   void drop(u64 hpa, unsigned size);
 
-  // A page that MONITOR watches: writes to it take the slow way.
+  // Pages that MONITOR watches: writes to them take the slow way. Counted.
   void watch(u64 hpa_page);
+  void unwatch(u64 hpa_page);
 
   // True when the arena is large enough to start over; the caller makes sure that no core refers
   // to a block.
@@ -56,6 +60,7 @@ class BlockCache {
   void clear();
   u64 generation() const { return generation_; }  // counts clear()
   u64 blocks_built() const { return blocks_built_; }
+  u64 blocks_dropped() const { return blocks_dropped_; }
 
  private:
   static constexpr std::size_t kChunkBytes = 1 << 20;
@@ -74,11 +79,13 @@ class BlockCache {
 
   std::vector<Block*> buckets_;
   std::unordered_map<u64, Page> pages_;  // by host-physical page number
+  std::unordered_map<u64, unsigned> watched_;  // by host-physical page number
   std::vector<std::unique_ptr<u8[]>> chunks_;
   std::size_t chunk_used_ = kChunkBytes;
   std::vector<CodePageListener*> listeners_;
   u64 generation_ = 0;
   u64 blocks_built_ = 0;
+  u64 blocks_dropped_ = 0;
 };
 
 }  // namespace vtsim::cpu

@@ -33,15 +33,25 @@ bool may_access_port(Core& core, u16 port, unsigned size) {
   return bitmap_allows(core, port, size);
 }
 
+void announce(Core& core, const Op& op, bool is_write, u16 port, unsigned size, u64 value) {
+  const Probe<BusAccessEvent>& probe = core.environment().shared.probes.bus_access;
+  if (probe)
+    probe.emit({.stamp = core.stamp(), .space = "port", .is_write = is_write, .address = port,
+                .size = size, .value = value, .rip = core.rip_of(op)});
+}
+
 template <class T>
 T read_port(Core& core, const Op& op, u16 port) {
   note_io_breakpoint(core, port, sizeof(T));
-  return static_cast<T>(core.environment().bus.port_in(port, sizeof(T), core.time_at(op)));
+  const u64 value = core.environment().bus.port_in(port, sizeof(T), core.time_at(op));
+  announce(core, op, false, port, sizeof(T), value);
+  return static_cast<T>(value);
 }
 template <class T>
 void write_port(Core& core, const Op& op, u16 port, T value) {
   note_io_breakpoint(core, port, sizeof(T));
   core.environment().bus.port_out(port, sizeof(T), value, core.time_at(op));
+  announce(core, op, true, port, sizeof(T), value);
 }
 
 // ---- IN, OUT: the port is DX or an immediate

@@ -160,10 +160,19 @@ void set_edx_eax(CoreState& state, u64 value) {
   state.gpr[kRdx] = bits(value, 63, 32);
 }
 
+void announce(Core& core, const Op& op, bool is_write, bool ok, u64 value) {
+  const Probe<MsrAccessEvent>& probe = core.environment().shared.probes.msr_access;
+  if (probe)
+    probe.emit({.stamp = core.stamp(), .is_write = is_write, .faulted = !ok,
+                .index = static_cast<u32>(core.state.gpr[kRcx]), .value = value,
+                .rip = core.rip_of(op)});
+}
+
 Outcome rdmsr(Core& core, const Op& op) {
-  u64 value;
-  if (!read_msr(msr_access(core, op, static_cast<u32>(core.state.gpr[kRcx])), value))
-    return core.raise(kGp, 0);
+  u64 value = 0;
+  const bool ok = read_msr(msr_access(core, op, static_cast<u32>(core.state.gpr[kRcx])), value);
+  announce(core, op, false, ok, value);
+  if (!ok) return core.raise(kGp, 0);
   set_edx_eax(core.state, value);
   return Outcome::kNext;
 }
@@ -171,9 +180,9 @@ Outcome rdmsr(Core& core, const Op& op) {
 Outcome wrmsr(Core& core, const Op& op) {
   const CoreState& state = core.state;
   const u64 value = state.gpr[kRdx] << 32 | bits(state.gpr[kRax], 31, 0);
-  return write_msr(msr_access(core, op, static_cast<u32>(state.gpr[kRcx])), value)
-             ? Outcome::kNext
-             : core.raise(kGp, 0);
+  const bool ok = write_msr(msr_access(core, op, static_cast<u32>(state.gpr[kRcx])), value);
+  announce(core, op, true, ok, value);
+  return ok ? Outcome::kNext : core.raise(kGp, 0);
 }
 
 bool time_stamp_is_disabled(const CoreState& state) {

@@ -19,7 +19,7 @@ Outcome nothing(Core&, const Op&) { return Outcome::kNext; }
 Outcome undefined(Core& core, const Op&) { return core.raise(kUd); }
 
 Outcome hlt(Core& core, const Op&) {
-  core.state.activity = Activity::kHalted;
+  core.fall_asleep(Activity::kHalted);
   return Outcome::kNext;
 }
 
@@ -40,6 +40,11 @@ Outcome cpuid(Core& core, const Op&) {
                              .mode64 = state.mode64()};
   const CpuidResult result = leaves.query(static_cast<u32>(state.gpr[kRax]),
                                           static_cast<u32>(state.gpr[kRcx]), context);
+  const Probe<CpuidEvent>& probe = environment.shared.probes.cpuid;
+  if (probe)
+    probe.emit({.stamp = core.stamp(), .leaf = static_cast<u32>(state.gpr[kRax]),
+                .subleaf = static_cast<u32>(state.gpr[kRcx]), .eax = result.eax,
+                .ebx = result.ebx, .ecx = result.ecx, .edx = result.edx});
   state.gpr[kRax] = result.eax;
   state.gpr[kRbx] = result.ebx;
   state.gpr[kRcx] = result.ecx;
@@ -54,8 +59,6 @@ bool monitor_is_offered(const Core& core) {
          Reg<MiscEnable>(core.msr.misc_enable)[MiscEnable::Monitor];
 }
 
-inline constexpr u64 kMonitorLine = 64;
-
 Outcome monitor(Core& core, const Op& op) {
   CoreState& state = core.state;
   if (!monitor_is_offered(core)) return core.raise(kUd);
@@ -66,8 +69,7 @@ Outcome monitor(Core& core, const Op& op) {
   if (!operand_linear(core, op, 1, Intent::kRead, lin) || !load_linear(core, op, lin, byte) ||
       !core.translate(lin, address))
     return Outcome::kFault;
-  state.monitor_address = align_down(address.value, kMonitorLine);
-  core.environment().shared.blocks.watch(address.page().value);
+  core.arm_monitor(address.value);
   return Outcome::kNext;
 }
 
@@ -79,7 +81,7 @@ Outcome mwait(Core& core, const Op&) {
   if ((extensions & ~kBreakOnMasked.mask()) != 0) return core.raise(kGp, 0);
   if (state.monitor_address == ~u64{0}) return Outcome::kNext;
   state.mwait_breaks_on_masked = extensions != 0;
-  state.activity = Activity::kMwait;
+  core.fall_asleep(Activity::kMwait);
   return Outcome::kNext;
 }
 
