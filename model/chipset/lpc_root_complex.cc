@@ -75,6 +75,11 @@ void RootComplex::reset(Ps now) {
   on_change_(now);
 }
 
+void RootComplex::restore(const State& state, Ps now) {
+  state_ = state;
+  on_change_(now);
+}
+
 u64 RootComplex::get(u64 offset, unsigned bytes) const {
   u64 value = 0;
   std::memcpy(&value, &state_.registers[offset], bytes);

@@ -41,7 +41,7 @@ class RootComplex final : public RegisterTarget {
   bool no_reboot() const;
 
   const State& state() const { return state_; }
-  void restore(const State& state) { state_ = state; }
+  void restore(const State& state, Ps now);
 
  private:
   u64 get(u64 offset, unsigned bytes) const;

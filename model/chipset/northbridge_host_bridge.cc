@@ -115,6 +115,11 @@ void HostBridge::on_config_write(unsigned /*offset*/, unsigned /*size*/, Ps /*no
   if (on_change_) on_change_();
 }
 
+void HostBridge::on_restore(Ps now) {
+  locked_ = false;  // what D_LCK says now counts
+  on_config_write(kSmram, 1, now);
+}
+
 HostBridge::DramAccess HostBridge::pam(unsigned segment) const {
   const unsigned reg = segment == kBiosSegment ? kPam0 : kPam0 + 1 + segment / 2;
   const bool high = segment == kBiosSegment || segment % 2 == 1;

@@ -49,6 +49,7 @@ class HostBridge final : public device::PciFunction {
 
  private:
   void on_config_write(unsigned offset, unsigned size, Ps now) override;
+  void on_restore(Ps now) override;
 
   std::function<void()> on_change_;
   u8 locked_smram_ = 0;  // the values that D_LCK froze

@@ -45,7 +45,7 @@ SmbusController::SmbusController() : PciFunction("smbus", kIdentity) {
 }
 
 void SmbusController::reset(Ps now) {
-  state_ = {};
+  host_ = {};
   PciFunction::reset(now);
 }
 
@@ -64,13 +64,13 @@ void SmbusController::Registers::write(u64 offset, unsigned size, u64 value, Ps 
 }
 
 u8 SmbusController::read_byte(u64 offset) {
-  const u8 value = state_.registers[offset];
+  const u8 value = host_.registers[offset];
   if (offset == kStatus) status() = static_cast<u8>(value | HostStatus::INUSE.mask());
   return value;
 }
 
 void SmbusController::write_byte(u64 offset, u8 value, Ps now) {
-  u8& stored = state_.registers[offset];
+  u8& stored = host_.registers[offset];
   if (offset == kStatus) {
     stored = static_cast<u8>(stored & ~(value & HostStatus::kW1c));
   } else if (offset == kAuxStatus) {
@@ -90,7 +90,7 @@ void SmbusController::start(Ps /*now*/) {
 }
 
 void SmbusController::update_interrupt(Ps now) {
-  const bool enabled = bit(state_.registers[kControl], HostControl::INTREN.position);
+  const bool enabled = bit(host_.registers[kControl], HostControl::INTREN.position);
   set_interrupt_level(enabled && (status() & HostStatus::kInterrupts) != 0, now);
 }
 

@@ -24,9 +24,11 @@ class SmbusController final : public device::PciFunction {
 
   void reset(Ps now) override;
 
-  struct State {
+  struct HostState {
     std::array<u8, kBytes> registers{};
   };
+  const HostState& host_state() const { return host_; }
+  void restore_host(const HostState& state) { host_ = state; }
 
  private:
   class Registers final : public RegisterTarget {
@@ -43,10 +45,10 @@ class SmbusController final : public device::PciFunction {
   void write_byte(u64 offset, u8 value, Ps now);
   void start(Ps now);
   void update_interrupt(Ps now);
-  u8& status() { return state_.registers[0]; }
+  u8& status() { return host_.registers[0]; }
 
   Registers registers_{*this};
-  State state_;
+  HostState host_;
 };
 
 }  // namespace vtsim::chipset

@@ -62,7 +62,7 @@ PciFunction::PciFunction(std::string name, const PciIdentity& id)
 }
 
 void PciFunction::set_row(const ConfigRow& row) {
-  store(&config_[row.offset], row.bytes, row.reset);
+  store(&state_.config[row.offset], row.bytes, row.reset);
   store(&rw_[row.offset], row.bytes, row.rw);
   store(&w1c_[row.offset], row.bytes, row.w1c);
 }
@@ -125,8 +125,8 @@ void PciFunction::add_msix(u8 offset, const MsixGeometry& geometry) {
   add_capability(kMsixCapability, offset);
   msix_ = offset;
   msix_geometry_ = geometry;
-  msix_table_.assign(std::size_t{geometry.vectors} * msix::kEntryBytes, 0);
-  msix_pending_.assign(align_up(geometry.vectors, 64) / 8, 0);
+  state_.msix_table.assign(std::size_t{geometry.vectors} * msix::kEntryBytes, 0);
+  state_.msix_pending.assign(align_up(geometry.vectors, 64) / 8, 0);
   const u64 control_rw = msix::Control::ENABLE.mask() | msix::Control::FUNCTION_MASK.mask();
   const auto at = [offset](unsigned within) { return static_cast<u16>(offset + within); };
   const ConfigRow rows[] = {
@@ -136,7 +136,7 @@ void PciFunction::add_msix(u8 offset, const MsixGeometry& geometry) {
   };
   add_rows(rows);
   for (unsigned v = 0; v < geometry.vectors; ++v) {
-    msix_table_[msix_entry(v) + msix::kEntryControl] = msix::VectorControl::MASK.mask();
+    state_.msix_table[msix_entry(v) + msix::kEntryControl] = msix::VectorControl::MASK.mask();
   }
 }
 
@@ -146,11 +146,11 @@ void PciFunction::attach(PciFabric& fabric, Bdf where) {
 }
 
 u64 PciFunction::config_get(unsigned offset, unsigned bytes) const {
-  return load(&config_[offset], bytes);
+  return load(&state_.config[offset], bytes);
 }
 
 void PciFunction::config_set(unsigned offset, unsigned bytes, u64 value) {
-  store(&config_[offset], bytes, value);
+  store(&state_.config[offset], bytes, value);
 }
 
 u32 PciFunction::config_read(unsigned offset, unsigned size, Ps /*now*/) {
@@ -186,12 +186,24 @@ void PciFunction::on_config_write(unsigned /*offset*/, unsigned /*size*/, Ps /*n
 void PciFunction::reset(Ps now) {
   for (const ConfigRow& row : rows_) set_row(row);
   for (unsigned v = 0; v < msix_geometry_.vectors; ++v) {
-    std::memset(&msix_table_[msix_entry(v)], 0, msix::kEntryBytes);
-    msix_table_[msix_entry(v) + msix::kEntryControl] = msix::VectorControl::MASK.mask();
+    std::memset(&state_.msix_table[msix_entry(v)], 0, msix::kEntryBytes);
+    state_.msix_table[msix_entry(v) + msix::kEntryControl] = msix::VectorControl::MASK.mask();
   }
-  std::fill(msix_pending_.begin(), msix_pending_.end(), u8{0});
-  level_ = false;
+  std::fill(state_.msix_pending.begin(), state_.msix_pending.end(), u8{0});
+  state_.interrupt_level = false;
   update_intx(now);
+  bars_changed();
+}
+
+void PciFunction::restore(const State& state, Ps now) {
+  SIM_CHECK(state.msix_table.size() == state_.msix_table.size(), name_);
+  state_ = state;
+  update_intx(now);
+  bars_changed();
+  on_restore(now);
+}
+
+void PciFunction::bars_changed() {
   for (unsigned bar = 0; bar < kBars; ++bar) {
     if (bars_[bar].bytes != 0 && fabric_) fabric_->bar_changed(*this, bar);
   }
@@ -232,18 +244,18 @@ bool PciFunction::msix_enabled() const {
 }
 
 void PciFunction::set_interrupt_level(bool asserted, Ps now) {
-  if (asserted == level_) return;
-  level_ = asserted;
+  if (asserted == state_.interrupt_level) return;
+  state_.interrupt_level = asserted;
   update_intx(now);
   if (asserted) send_message(0, now);
 }
 
 void PciFunction::update_intx(Ps now) {
   Reg<Status> status(config_get(kStatus, 2));
-  status.set(Status::INTERRUPT, level_);
+  status.set(Status::INTERRUPT, state_.interrupt_level);
   config_set(kStatus, 2, status.value);
   const bool disabled = Reg<Command>(config_get(kCommand, 2))[Command::INTX_DISABLE];
-  intx_.set(level_ && !disabled && !msi_enabled() && !msix_enabled(), now);
+  intx_.set(state_.interrupt_level && !disabled && !msi_enabled() && !msix_enabled(), now);
 }
 
 void PciFunction::send_message(unsigned vector, Ps now) {
@@ -281,17 +293,17 @@ void PciFunction::send_msi(unsigned vector, Ps now) {
 bool PciFunction::msix_vector_masked(unsigned vector) const {
   const Reg<msix::Control> control(config_get(msix_ + msix::kControl, 2));
   return control[msix::Control::FUNCTION_MASK] ||
-         bit(msix_table_[msix_entry(vector) + msix::kEntryControl],
+         bit(state_.msix_table[msix_entry(vector) + msix::kEntryControl],
              msix::VectorControl::MASK.position);
 }
 
 void PciFunction::send_msix(unsigned vector, Ps now) {
   if (vector >= msix_geometry_.vectors) return;
   if (msix_vector_masked(vector)) {
-    msix_pending_[vector / 8] = static_cast<u8>(msix_pending_[vector / 8] | 1u << vector % 8);
+    state_.msix_pending[vector / 8] = static_cast<u8>(state_.msix_pending[vector / 8] | 1u << vector % 8);
     return;
   }
-  const u8* const entry = &msix_table_[msix_entry(vector)];
+  const u8* const entry = &state_.msix_table[msix_entry(vector)];
   post(load(entry, 8), static_cast<u32>(load(entry + msix::kEntryData, 4)), now);
 }
 
@@ -305,8 +317,8 @@ void PciFunction::update_pending_messages(Ps now) {
   }
   if (msix_enabled()) {
     for (unsigned v = 0; v < msix_geometry_.vectors; ++v) {
-      if (!bit(msix_pending_[v / 8], v % 8) || msix_vector_masked(v)) continue;
-      msix_pending_[v / 8] = static_cast<u8>(msix_pending_[v / 8] & ~(1u << v % 8));
+      if (!bit(state_.msix_pending[v / 8], v % 8) || msix_vector_masked(v)) continue;
+      state_.msix_pending[v / 8] = static_cast<u8>(state_.msix_pending[v / 8] & ~(1u << v % 8));
       send_msix(v, now);
     }
   }
@@ -317,14 +329,14 @@ u64 PciFunction::msix_read(u32 bar_offset, unsigned size) const {
     if (bar_offset < base || bar_offset - base + size > from.size()) return std::nullopt;
     return load(&from[bar_offset - base], size);
   };
-  if (const auto entry = read(msix_table_, msix_geometry_.table_offset)) return *entry;
-  return read(msix_pending_, msix_geometry_.pba_offset).value_or(0);
+  if (const auto entry = read(state_.msix_table, msix_geometry_.table_offset)) return *entry;
+  return read(state_.msix_pending, msix_geometry_.pba_offset).value_or(0);
 }
 
 void PciFunction::msix_write(u32 bar_offset, unsigned size, u64 value, Ps now) {
   const u32 base = msix_geometry_.table_offset;
-  if (bar_offset < base || bar_offset - base + size > msix_table_.size()) return;
-  store(&msix_table_[bar_offset - base], size, value);
+  if (bar_offset < base || bar_offset - base + size > state_.msix_table.size()) return;
+  store(&state_.msix_table[bar_offset - base], size, value);
   update_pending_messages(now);
 }
 

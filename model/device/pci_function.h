@@ -108,8 +108,15 @@ class PciFunction {
   void connect_dma(MemoryPort& dma) { dma_ = &dma; }
   Bdf bdf() const { return bdf_; }
 
-  // State for checkpoints: the registers' contents (all else follows from them).
-  std::span<const u8> config_bytes() const { return config_; }
+  // For checkpoints; BARs and wires follow from it. Derived classes have what is theirs besides.
+  struct State {
+    std::array<u8, kConfigBytes> config{};
+    bool interrupt_level = false;  // what set_interrupt_level said last
+    std::vector<u8> msix_table;
+    std::vector<u8> msix_pending;
+  };
+  const State& state() const { return state_; }
+  void restore(const State& state, Ps now);
 
  protected:
   struct MsixGeometry {
@@ -149,6 +156,8 @@ class PciFunction {
 
   // After software wrote [offset, offset + size).
   virtual void on_config_write(unsigned offset, unsigned size, Ps now);
+  // After all registers were replaced. By default as if software had written them.
+  virtual void on_restore(Ps now) { on_config_write(0, kConfigBytes, now); }
 
  private:
   struct Bar {
@@ -158,6 +167,7 @@ class PciFunction {
   };
 
   void set_row(const ConfigRow& row);
+  void bars_changed();
   void update_intx(Ps now);
   void update_pending_messages(Ps now);
   void post(u64 address, u32 data, Ps now);
@@ -170,7 +180,7 @@ class PciFunction {
 
   std::string name_;
   std::vector<ConfigRow> rows_;
-  std::array<u8, kConfigBytes> config_{};
+  State state_;
   std::array<u8, kConfigBytes> rw_{};
   std::array<u8, kConfigBytes> w1c_{};
   std::array<Bar, kBars> bars_{};
@@ -179,14 +189,11 @@ class PciFunction {
   Bdf bdf_;
   Wire intx_;
   unsigned interrupt_pin_;
-  bool level_ = false;  // what set_interrupt_level said last
 
   unsigned last_capability_ = 0;  // offset of the pointer to the next capability
   unsigned msi_ = 0;              // offsets of the capabilities; 0: there is none
   unsigned msix_ = 0;
   MsixGeometry msix_geometry_{};
-  std::vector<u8> msix_table_;
-  std::vector<u8> msix_pending_;
 };
 
 }  // namespace vtsim::device

@@ -25,10 +25,17 @@ class PciTestdev final : public PciFunction {
 
   void reset(Ps now) override;
 
-  struct State {
+  // Of one BAR's registers.
+  struct WindowState {
     u8 test = 0xff;  // the one selected
     u32 count = 0;
   };
+  using WindowStates = std::array<WindowState, 2>;
+  WindowStates window_states() const { return {memory_.state(), ports_.state()}; }
+  void restore_windows(const WindowStates& states) {
+    memory_.restore(states[0]);
+    ports_.restore(states[1]);
+  }
 
  private:
   class Window final : public RegisterTarget {
@@ -38,13 +45,15 @@ class PciTestdev final : public PciFunction {
     u64 read(u64 offset, unsigned size, Ps now) override;
     void write(u64 offset, unsigned size, u64 value, Ps now) override;
     void reset() { state_ = {}; }
+    const WindowState& state() const { return state_; }
+    void restore(const WindowState& state) { state_ = state; }
 
    private:
     u8 read_byte(u64 offset) const;
 
     std::string_view prefix_;
     std::string_view suffix_;
-    State state_;
+    WindowState state_;
   };
 
   Window memory_{"mmio-", ":pci-mem "};

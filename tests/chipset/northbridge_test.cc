@@ -301,3 +301,21 @@ TEST_CASE("northbridge: a BAR answers where software put it while decoding is on
   CHECK(m.configuration(0x10, 4, kId) == 0xffff'f000);
   CHECK(m.read(0xc000'0010) == 0xff);
 }
+
+TEST_CASE("northbridge: a restored host bridge shapes the map as the saved one, locks included") {
+  Machine saved;
+  saved.configure(kPciexbar, 4, 0xb000'0001);
+  saved.configure(kPam0, 1, 0x30);
+  saved.configure(kSmram, 1, 0x18);  // D_LCK, G_SMRAME
+  Machine m;
+  device::PciFunction& bridge = *m.bridge.pci().find(HostBridge::kBdf);
+  bridge.restore(saved.bridge.host_bridge().state(), kNow);
+  CHECK(m.read(0xb000'0000, 4) == 0x29c0'8086);
+  CHECK(m.write(0xf'0000, 0x5a));
+  CHECK(m.read(0xf'0000) == 0x5a);
+  m.configure(kSmram, 1, 0x40);
+  CHECK(m.configuration(kSmram, 1) == 0x1a);
+  bridge.restore(Machine().bridge.host_bridge().state(), kNow);
+  m.configure(kSmram, 1, 0x40);
+  CHECK(m.configuration(kSmram, 1) == 0x42);
+}

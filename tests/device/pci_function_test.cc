@@ -218,3 +218,20 @@ TEST_CASE("MSI-X: vectors come up masked; each has its own address and data") {
   d.set_table(0x1800, 8, ~u64{0});  // pending bits are read-only
   CHECK(d.table(0x1800, 8) == 0);
 }
+
+TEST_CASE("restore: registers, BARs, wires and MSI-X are as they were saved") {
+  Device saved;
+  saved.set(0x10, 4, 0xfe00'0000);
+  saved.set(0x04, 2, 6);
+  saved.set(0x40, 4, 0x4321);
+  saved.interrupt(true);
+  saved.set_table(0x1010, 8, 0xfee0'2000);
+  Device d;
+  d.restore(saved.state(), kNow);
+  CHECK(d.get(0x40, 4) == 0x1234'4321);
+  REQUIRE(d.bar_window(0));
+  CHECK(d.bar_window(0)->base == 0xfe00'0000);
+  CHECK(d.bus.changed == std::vector<unsigned>{0, 1, 2});
+  CHECK(d.intx().level());
+  CHECK(d.table(0x1010, 8) == 0xfee0'2000);
+}
