@@ -8,8 +8,11 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 find_program(VTSIM_CCACHE ccache)
 if(VTSIM_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${VTSIM_CCACHE})
-  set(CMAKE_C_COMPILER_LAUNCHER ${VTSIM_CCACHE})
+  # Checkouts in different folders share the cache.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
+    ${VTSIM_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
 endif()
 
 find_package(PkgConfig REQUIRED)
