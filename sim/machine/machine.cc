@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/base/check.h"
 #include "model/cpu/apic/local_apic.h"
+#include "model/device/pci_testdev.h"
 #include "sim/firmware_tables/acpi.h"
 #include "sim/firmware_tables/memory_layout.h"
 #include "sim/firmware_tables/smbios.h"
@@ -81,6 +83,7 @@ Machine::Machine(const config::MachineConfig& config, MachineSinks sinks,
   southbridge_ = std::make_unique<chipset::SouthbridgeModule>(
       "southbridge", chipset_config(config_), events_, northbridge_, std::move(below));
   southbridge_->connect(northbridge_);
+  add_devices();
   fabric_.add(southbridge_->bridge().io_apic());
 
   const cpu::CpuTopology& topology = config_.cores.topology;
@@ -100,6 +103,26 @@ Machine::Machine(const config::MachineConfig& config, MachineSinks sinks,
 }
 
 Machine::~Machine() = default;
+
+namespace {
+
+std::unique_ptr<device::PciFunction> make_function(const std::string& kind) {
+  if (kind == "pci-testdev") return std::make_unique<device::PciTestdev>();
+  return nullptr;  // configurations with kinds that are not available are refused before
+}
+
+}  // namespace
+
+void Machine::add_devices() {
+  u16 next_free = device::Bdf{.bus = 0, .device = 1, .function = 0}.requester_id();
+  for (const config::DeviceConfig& device : config_.devices) {
+    functions_.push_back(make_function(device.kind));
+    SIM_CHECK(functions_.back() != nullptr, device.kind);
+    const u16 bdf = device.bdf.value_or(next_free);
+    next_free = static_cast<u16>(std::max<u16>(next_free, bdf) + 8);
+    northbridge_.bridge().pci().add(*functions_.back(), device::Bdf::from_id(bdf));
+  }
+}
 
 firmware_tables::GuestMemory& Machine::memory() { return *memory_; }
 

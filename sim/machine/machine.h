@@ -15,6 +15,7 @@
 #include "model/chipset/clock_module.h"
 #include "model/chipset/northbridge_module.h"
 #include "model/chipset/southbridge_module.h"
+#include "model/device/pci_function.h"
 #include "sim/config/machine_config.h"
 #include "sim/firmware_tables/guest_memory.h"
 #include "sim/loader/entry_state.h"
@@ -61,6 +62,8 @@ class Machine {
   class Memory;
   class Pic;
 
+  void add_devices();
+
   config::MachineConfig config_;
   EventQueue events_;
   cpu::SharedEnvironment shared_;
@@ -70,6 +73,7 @@ class Machine {
   chipset::ClockModule clock_;
   chipset::NorthbridgeModule northbridge_;
   std::unique_ptr<chipset::SouthbridgeModule> southbridge_;
+  std::vector<std::unique_ptr<device::PciFunction>> functions_;  // beyond the chipset's own
   std::vector<std::unique_ptr<CoreModule>> cores_;
 };
 
