@@ -87,6 +87,7 @@ Handler bind_maskmovq(const Binding& binding, Op& op) {
 
 Outcome emms(Core& core, const Op&) {
   if (!x87_exception_absent(core)) return Outcome::kFault;
+  enter_mmx(core);  // clears TOP
   core.state.x87.empty = 0xFF;
   return Outcome::kNext;
 }

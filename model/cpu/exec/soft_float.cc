@@ -58,8 +58,11 @@ struct Rounded {
 };
 Rounded drop_bits(u128 value, unsigned count, Rounding rounding, bool negative) {
   if (count == 0) return {value, false};
-  if (count > 127) {  // nothing of the value is left but that it is not zero
-    const bool up = (rounding == Rounding::kUp && !negative) || (rounding == Rounding::kDown && negative);
+  if (count > 127) {  // less than one unit is left; exactly 128 tells how much
+    const bool above_half = count == 128 && value > u128{1} << 127;
+    const bool up = rounding == Rounding::kNearest ? above_half
+                                                   : rounding == (negative ? Rounding::kDown
+                                                                           : Rounding::kUp);
     return {u128{up}, true};
   }
   const u128 kept = value >> count;
