@@ -23,7 +23,9 @@ std::vector<Rows> all_groups() {
           mmx_move_rows(),        vector_move_rows(),    vector_integer_rows(),
           vector_shuffle_rows(),  vector_shift_rows(),   vector_float_rows(),
           vector_compare_rows(),  vector_convert_rows(), vector_crypto_rows(),
-          vector_string_rows(),   vector_avx_rows(),     vector_fma_rows(), x87_control_rows()};
+          vector_string_rows(),   vector_avx_rows(),     vector_fma_rows(), x87_transfer_rows(),
+          x87_arithmetic_rows(),  x87_compare_rows(),    x87_control_rows(),
+          x87_environment_rows()};
 }
 
 struct Table {

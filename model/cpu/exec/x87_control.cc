@@ -1,54 +1,27 @@
-// x87 control: initialization, control and status words. SDM 1 "Programming with the x87 FPU".
+// x87 control: initialization, control and status words, the stack pointer.
+// SDM 1 "x87 FPU Instruction Set > x87 FPU Control Instructions".
 
 #include "model/cpu/exec/groups.h"
+#include "model/cpu/exec/x87.h"
 
 namespace vtsim::cpu {
 
 namespace {
 
-struct StatusWord {
-  static constexpr Field EXCEPTIONS{5, 0};
-  static constexpr Flag SF{6}, ES{7}, B{15};
-  static constexpr Field TOP{13, 11};
-};
-
-// ES and B follow the unmasked exceptions.
-void update_summary(X87State& x87) {
-  Reg<StatusWord> status(x87.status);
-  const bool pending =
-      (StatusWord::EXCEPTIONS.get(x87.status) & ~StatusWord::EXCEPTIONS.get(x87.control)) != 0;
-  status.set(StatusWord::ES, pending);
-  status.set(StatusWord::B, pending);
-  x87.status = static_cast<u16>(status.value);
-}
-
-// A pending unmasked exception is reported by the next waiting instruction: #MF, or by IGNNE# and
-// IRQ 13 where CR0.NE is clear (not modelled: reported as #MF).
-bool pending_exception(Core& core) {
-  if (!bit(core.state.x87.status, StatusWord::ES.position)) return false;
-  core.raise(kMf);
-  return true;
-}
-
 Outcome fninit(Core& core, const Op&) {
-  X87State& x87 = core.state.x87;
-  x87.control = 0x037F;
-  x87.status = 0;
-  x87.empty = 0xFF;
-  x87.ip = x87.dp = 0;
-  x87.cs = x87.ds = x87.opcode = 0;
+  initialize(core.state.x87);
   return Outcome::kNext;
 }
 
 Outcome fnclex(Core& core, const Op&) {
-  constexpr u64 kCleared = StatusWord::EXCEPTIONS.mask() | StatusWord::SF.mask() |
-                           StatusWord::ES.mask() | StatusWord::B.mask();
+  constexpr u64 kCleared = X87Status::EXCEPTIONS.mask() | X87Status::SF.mask() |
+                           X87Status::ES.mask() | X87Status::B.mask();
   core.state.x87.status = static_cast<u16>(core.state.x87.status & ~kCleared);
   return Outcome::kNext;
 }
 
 Outcome fwait(Core& core, const Op&) {
-  return pending_exception(core) ? Outcome::kFault : Outcome::kNext;
+  return x87_exception_pending(core) ? Outcome::kFault : Outcome::kNext;
 }
 
 Outcome fnstcw(Core& core, const Op& op) {
@@ -56,11 +29,10 @@ Outcome fnstcw(Core& core, const Op& op) {
 }
 
 Outcome fldcw(Core& core, const Op& op) {
-  if (pending_exception(core)) return Outcome::kFault;
+  if (x87_exception_pending(core)) return Outcome::kFault;
   u16 control;
   if (!load_operand(core, op, control)) return Outcome::kFault;
-  core.state.x87.control = static_cast<u16>((control & 0x1F3F) | 0x40);
-  update_summary(core.state.x87);
+  set_control(core.state.x87, control);
   return Outcome::kNext;
 }
 
@@ -73,19 +45,42 @@ Outcome fnstsw(Core& core, const Op& op) {
   return store_operand(core, op, status) ? Outcome::kNext : Outcome::kFault;
 }
 
+// FENI, FDISI and FSETPM of the 8087 and 287: they do nothing, and don't wait.
+Outcome ignored(Core&, const Op&) { return Outcome::kNext; }
+
+bool fnop(X87&, const Op&) { return true; }
+
+template <unsigned by>
+bool rotate_stack(X87& x87, const Op&) {
+  x87.clear_c1();
+  x87.rotate(by);
+  return true;
+}
+
+template <Pop pop>
+bool ffree(X87& x87, const Op& op) {
+  x87.clear_c1();
+  x87.free_st(op.dst);
+  if (pop == Pop::kYes) x87.pop();
+  return true;
+}
+
 constexpr InstructionRow kRows[] = {
-    {.mnemonic = ZYDIS_MNEMONIC_FNINIT, .bind = plain<fninit>, .gate = Gate::kX87,
-     .timing = Timing::kX87},
-    {.mnemonic = ZYDIS_MNEMONIC_FNCLEX, .bind = plain<fnclex>, .gate = Gate::kX87,
-     .timing = Timing::kX87},
+    x87_row(ZYDIS_MNEMONIC_FNINIT, plain<fninit>),
+    x87_row(ZYDIS_MNEMONIC_FNCLEX, plain<fnclex>),
     {.mnemonic = ZYDIS_MNEMONIC_FWAIT, .bind = plain<fwait>, .gate = Gate::kX87Wait,
      .timing = Timing::kX87},
-    {.mnemonic = ZYDIS_MNEMONIC_FNSTCW, .bind = plain<fnstcw>, .gate = Gate::kX87,
-     .timing = Timing::kX87},
-    {.mnemonic = ZYDIS_MNEMONIC_FLDCW, .bind = plain<fldcw>, .gate = Gate::kX87,
-     .timing = Timing::kX87},
-    {.mnemonic = ZYDIS_MNEMONIC_FNSTSW, .bind = plain<fnstsw>, .gate = Gate::kX87,
-     .timing = Timing::kX87},
+    x87_row(ZYDIS_MNEMONIC_FNSTCW, plain<fnstcw>),
+    x87_row(ZYDIS_MNEMONIC_FLDCW, plain<fldcw>),
+    x87_row(ZYDIS_MNEMONIC_FNSTSW, plain<fnstsw>),
+    x87_row(ZYDIS_MNEMONIC_FENI8087_NOP, plain<ignored>),
+    x87_row(ZYDIS_MNEMONIC_FDISI8087_NOP, plain<ignored>),
+    x87_row(ZYDIS_MNEMONIC_FSETPM287_NOP, plain<ignored>),
+    x87_row(ZYDIS_MNEMONIC_FNOP, bind_x87<fnop>),
+    x87_row(ZYDIS_MNEMONIC_FINCSTP, bind_x87<rotate_stack<1>>),
+    x87_row(ZYDIS_MNEMONIC_FDECSTP, bind_x87<rotate_stack<7>>),
+    x87_row(ZYDIS_MNEMONIC_FFREE, bind_x87<ffree<Pop::kNo>>),
+    x87_row(ZYDIS_MNEMONIC_FFREEP, bind_x87<ffree<Pop::kYes>>),
 };
 
 }  // namespace
