@@ -2,6 +2,7 @@
 // Runs one instruction on the host processor with given vector, x87 and general registers.
 
 #include <sys/mman.h>
+#include <ucontext.h>
 
 #include <array>
 #include <csignal>
@@ -9,7 +10,6 @@
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <ucontext.h>
 #include <vector>
 
 #include "model/base/types.h"
@@ -20,11 +20,11 @@ namespace vtsim::cpu::test {
 struct VectorMachineState {
   std::array<std::array<u8, 32>, 16> vector{};
   u32 mxcsr = 0x1F80;
-  std::array<u64, 16> gpr{};  // RSP (4), RBP (5) and R12..R15 are the harness's own
-  u64 flags = 0x2;            // the six arithmetic flags, and bit 1
+  std::array<u64, 16> gpr{};                // RSP (4), RBP (5) and R12..R15 are the harness's own
+  u64 flags = 0x2;                          // the six arithmetic flags, and bit 1
   std::array<std::array<u8, 10>, 8> x87{};  // physical registers
   u16 x87_status = 0;
-  u8 x87_valid = 0;  // bit n: Rn is not empty
+  u8 x87_valid = 0;        // bit n: Rn is not empty
   int vector_raised = -1;  // exception, or -1
 };
 
@@ -39,7 +39,8 @@ class NativeVector {
     code_ = static_cast<u8*>(map(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC));
     area_ = static_cast<Area*>(map(nullptr, 4 * 4096, PROT_READ | PROT_WRITE));
     // One page of data between two that fault.
-    data_ = static_cast<u8*>(map(reinterpret_cast<void*>(kData), kDataBytes, PROT_READ | PROT_WRITE));
+    data_ =
+        static_cast<u8*>(map(reinterpret_cast<void*>(kData), kDataBytes, PROT_READ | PROT_WRITE));
     for (int signal : {SIGILL, SIGFPE, SIGSEGV, SIGBUS}) {
       struct sigaction action {};
       action.sa_sigaction = &on_signal;
@@ -66,20 +67,20 @@ class NativeVector {
     at_ = code_;
     // push rbx, rbp, r12..r15; mov r15, rdi
     emit({0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57, 0x49, 0x89, 0xFF});
-    emit({0xB8, 7, 0, 0, 0, 0x31, 0xD2});                // mov eax, 7; xor edx, edx
-    emit({0x49, 0x0F, 0xAE, 0xAF}), emit32(kIn);         // xrstor64 [r15 + kIn]
-    emit({0x41, 0xFF, 0xB7}), emit32(kFlags);            // push qword [r15 + kFlags]
-    emit({0x9D});                                        // popfq
+    emit({0xB8, 7, 0, 0, 0, 0x31, 0xD2});         // mov eax, 7; xor edx, edx
+    emit({0x49, 0x0F, 0xAE, 0xAF}), emit32(kIn);  // xrstor64 [r15 + kIn]
+    emit({0x41, 0xFF, 0xB7}), emit32(kFlags);     // push qword [r15 + kFlags]
+    emit({0x9D});                                 // popfq
     for (unsigned n : kComparedGprs) move_gpr(0x8B, n);
     start_ = at_;
     for (u8 byte : instruction) *at_++ = byte;
     resume_ = at_;
     for (unsigned n : kComparedGprs) move_gpr(0x89, n);
-    emit({0x9C, 0x41, 0x8F, 0x87}), emit32(kFlags);      // pushfq; pop qword [r15 + kFlags]
-    emit({0xFC});                                        // cld
+    emit({0x9C, 0x41, 0x8F, 0x87}), emit32(kFlags);  // pushfq; pop qword [r15 + kFlags]
+    emit({0xFC});                                    // cld
     emit({0xB8, 7, 0, 0, 0, 0x31, 0xD2});
-    emit({0x49, 0x0F, 0xAE, 0xA7}), emit32(kOut);        // xsave64 [r15 + kOut]
-    emit({0x0F, 0x77, 0xC5, 0xF8, 0x77});                // emms; vzeroupper
+    emit({0x49, 0x0F, 0xAE, 0xA7}), emit32(kOut);           // xsave64 [r15 + kOut]
+    emit({0x0F, 0x77, 0xC5, 0xF8, 0x77});                   // emms; vzeroupper
     emit({0x41, 0x0F, 0xAE, 0x97}), emit32(kDefaultMxcsr);  // ldmxcsr [r15 + kDefaultMxcsr]
     emit({0x41, 0x5F, 0x41, 0x5E, 0x41, 0x5D, 0x41, 0x5C, 0x5D, 0x5B, 0xC3});
   }
@@ -190,7 +191,7 @@ class NativeVector {
   const u8* start_ = nullptr;
   const u8* resume_ = nullptr;
   volatile int raised_ = -1;
-  struct sigaction previous_[65] {};
+  struct sigaction previous_[65]{};
 };
 
 }  // namespace vtsim::cpu::test

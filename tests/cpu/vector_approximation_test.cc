@@ -1,5 +1,5 @@
-// RCPPS and RSQRTPS: their own values, the same on every host. SDM 2 "RCPPS", "RSQRTPS": relative error
-// at most 1.5 * 2^-12, special cases by table.
+// RCPPS and RSQRTPS: their own values, the same on every host. SDM 2 "RCPPS", "RSQRTPS": relative
+// error at most 1.5 * 2^-12, special cases by table.
 
 #include <catch2/catch.hpp>
 #include <cmath>

@@ -1,16 +1,19 @@
-// Vector instructions against the host processor: every encoding of every row, on registers and memory,
-// with random and extreme operands, under many settings of MXCSR. Compared are all registers, memory,
-// flags, the x87 state and the exception.
+// Vector instructions against the host processor: every encoding of every row, on registers and
+// memory, with random and extreme operands, under many settings of MXCSR. Compared are all
+// registers, memory, flags, the x87 state and the exception.
 //
 // Known differences between processors: the model does what Intel's manual says, hosts may differ.
 //   RCPPS, RCPSS, RSQRTPS, RSQRTSS  approximations; see vector_approximation_test.cc. Not compared.
 //   instructions on MMX registers   AMD's switch to MMX state (TOP, tags) even if they raise #XM or
 //                                   #PF then. The x87 state is not compared after exceptions.
 //   CVTPI2PS from memory            does not switch to MMX state on AMD's. The same.
-//   MASKMOVQ, MASKMOVDQU            AMD's check bytes that the mask leaves out. Not run at page ends.
-//   gathers that fault              AMD's leave the masks of elements behind the fault as they were,
-//                                   the manual makes them all ones or zeros. Only signs are compared.
-//   SHA with misaligned memory      AMD's allow it, the manual has #GP (exceptions type 4). Not run.
+//   MASKMOVQ, MASKMOVDQU            AMD's check bytes that the mask leaves out. Not run at page
+//   ends. gathers that fault              AMD's leave the masks of elements behind the fault as
+//   they were,
+//                                   the manual makes them all ones or zeros. Only signs are
+//                                   compared.
+//   SHA with misaligned memory      AMD's allow it, the manual has #GP (exceptions type 4). Not
+//   run.
 
 #include <catch2/catch.hpp>
 #include <cstdio>
@@ -40,7 +43,8 @@ class SimulatedVector : public BareMachine {
     const u8 hlt = 0xF4;
     for (u64 n = 0; n < 32; ++n) {
       const u64 target = kHandlers + 16 * n;
-      const u64 gate[2] = {(target & 0xFFFF) | 8u << 16 | u64{0x8E00} << 32 | (target >> 16) << 48, 0};
+      const u64 gate[2] = {(target & 0xFFFF) | 8u << 16 | u64{0x8E00} << 32 | (target >> 16) << 48,
+                           0};
       put(0x5000 + 16 * n, gate, 16);
       put(target, &hlt, 1);
     }
@@ -99,46 +103,84 @@ class Operands {
 
   void fill(u8* bytes, std::size_t size) {
     switch (below(6)) {
-      case 0: fill_with<u64>(bytes, size, [&] { return number(); }); break;
+      case 0:
+        fill_with<u64>(bytes, size, [&] { return number(); });
+        break;
       case 1:
-      case 2: fill_with<u32>(bytes, size, [&] { return single(); }); break;
+      case 2:
+        fill_with<u32>(bytes, size, [&] { return single(); });
+        break;
       case 3:
-      case 4: fill_with<u64>(bytes, size, [&] { return double_value(); }); break;
-      default: fill_with<u8>(bytes, size, [&] { return small(); }); break;
+      case 4:
+        fill_with<u64>(bytes, size, [&] { return double_value(); });
+        break;
+      default:
+        fill_with<u8>(bytes, size, [&] { return small(); });
+        break;
     }
   }
 
   u32 single() {
-    static constexpr u32 kValues[] = {0, 0x80000000, 0x3F800000, 0xBF800000, 0x7F7FFFFF, 0xFF7FFFFF,
-                                      0x00800000, 0x80800000, 1, 0x80000001, 0x007FFFFF, 0x7F800000,
-                                      0xFF800000, 0x7FC00001, 0xFFC12345, 0x7F800001, 0xFFA00000,
-                                      0x4F000000, 0xCF000000, 0x4EFFFFFF, 0x5F000000, 0x477FF000,
-                                      0x477FEFFF, 0x33000000, 0x38800000, 0x387FE000, 0x3F000000,
-                                      0x3FC00000, 0x40200000, 0x3F7FFFFF};
+    static constexpr u32 kValues[] = {0,          0x80000000, 0x3F800000, 0xBF800000, 0x7F7FFFFF,
+                                      0xFF7FFFFF, 0x00800000, 0x80800000, 1,          0x80000001,
+                                      0x007FFFFF, 0x7F800000, 0xFF800000, 0x7FC00001, 0xFFC12345,
+                                      0x7F800001, 0xFFA00000, 0x4F000000, 0xCF000000, 0x4EFFFFFF,
+                                      0x5F000000, 0x477FF000, 0x477FEFFF, 0x33000000, 0x38800000,
+                                      0x387FE000, 0x3F000000, 0x3FC00000, 0x40200000, 0x3F7FFFFF};
     switch (below(4)) {
-      case 0: return kValues[below(std::size(kValues))];
-      case 1: return static_cast<u32>(number());
-      case 2: return static_cast<u32>((number() & 0x80FFFFFF) | (60 + below(40)) << 24);  // moderate
-      default: return static_cast<u32>((number() & 0x807FFFFF) | (below(2) ? below(60) : 200 + below(54)) << 23);
+      case 0:
+        return kValues[below(std::size(kValues))];
+      case 1:
+        return static_cast<u32>(number());
+      case 2:
+        return static_cast<u32>((number() & 0x80FFFFFF) | (60 + below(40)) << 24);  // moderate
+      default:
+        return static_cast<u32>((number() & 0x807FFFFF) | (below(2) ? below(60) : 200 + below(54))
+                                                              << 23);
     }
   }
   u64 double_value() {
-    static constexpr u64 kValues[] = {0, u64{1} << 63, 0x3FF0000000000000, 0xBFF0000000000000,
-                                      0x7FEFFFFFFFFFFFFF, 0xFFEFFFFFFFFFFFFF, 0x0010000000000000,
-                                      0x8010000000000000, 1, 0x8000000000000001, 0x000FFFFFFFFFFFFF,
-                                      0x7FF0000000000000, 0xFFF0000000000000, 0x7FF8000000000001,
-                                      0xFFF8123456789ABC, 0x7FF0000000000001, 0xFFF4000000000000,
-                                      0x41E0000000000000, 0xC1E0000000000000, 0x41DFFFFFFFC00000,
-                                      0x43E0000000000000, 0xC3E0000000000000, 0x41DFFFFFFFE00000,
-                                      0x47EFFFFFE0000000, 0x47EFFFFFF0000000, 0x3810000000000000,
-                                      0x380FFFFFFFFFFFFF, 0x36A0000000000000, 0x3FE0000000000000,
-                                      0x3FF8000000000000, 0x4004000000000000};
+    static constexpr u64 kValues[] = {0,
+                                      u64{1} << 63,
+                                      0x3FF0000000000000,
+                                      0xBFF0000000000000,
+                                      0x7FEFFFFFFFFFFFFF,
+                                      0xFFEFFFFFFFFFFFFF,
+                                      0x0010000000000000,
+                                      0x8010000000000000,
+                                      1,
+                                      0x8000000000000001,
+                                      0x000FFFFFFFFFFFFF,
+                                      0x7FF0000000000000,
+                                      0xFFF0000000000000,
+                                      0x7FF8000000000001,
+                                      0xFFF8123456789ABC,
+                                      0x7FF0000000000001,
+                                      0xFFF4000000000000,
+                                      0x41E0000000000000,
+                                      0xC1E0000000000000,
+                                      0x41DFFFFFFFC00000,
+                                      0x43E0000000000000,
+                                      0xC3E0000000000000,
+                                      0x41DFFFFFFFE00000,
+                                      0x47EFFFFFE0000000,
+                                      0x47EFFFFFF0000000,
+                                      0x3810000000000000,
+                                      0x380FFFFFFFFFFFFF,
+                                      0x36A0000000000000,
+                                      0x3FE0000000000000,
+                                      0x3FF8000000000000,
+                                      0x4004000000000000};
     switch (below(4)) {
-      case 0: return kValues[below(std::size(kValues))];
-      case 1: return number();
-      case 2: return (number() & 0x800FFFFFFFFFFFFF) | (0x3C0 + below(0x60)) << 52;
+      case 0:
+        return kValues[below(std::size(kValues))];
+      case 1:
+        return number();
+      case 2:
+        return (number() & 0x800FFFFFFFFFFFFF) | (0x3C0 + below(0x60)) << 52;
       default:
-        return (number() & 0x800FFFFFFFFFFFFF) | (below(2) ? below(0x40) : 0x7A0 + below(0x5F)) << 52;
+        return (number() & 0x800FFFFFFFFFFFFF) | (below(2) ? below(0x40) : 0x7A0 + below(0x5F))
+                                                     << 52;
     }
   }
   u8 small() {
@@ -181,18 +223,28 @@ constexpr u32 kMxcsrSettings[] = {
 
 bool host_has(ZydisISASet isa) {
   switch (isa) {
-    case ZYDIS_ISA_SET_SSE3: return __builtin_cpu_supports("sse3");
+    case ZYDIS_ISA_SET_SSE3:
+      return __builtin_cpu_supports("sse3");
     case ZYDIS_ISA_SET_SSSE3:
-    case ZYDIS_ISA_SET_SSSE3MMX: return __builtin_cpu_supports("ssse3");
-    case ZYDIS_ISA_SET_SSE4: return __builtin_cpu_supports("sse4.1");
-    case ZYDIS_ISA_SET_SSE42: return __builtin_cpu_supports("sse4.2");
-    case ZYDIS_ISA_SET_AES: return __builtin_cpu_supports("aes");
-    case ZYDIS_ISA_SET_PCLMULQDQ: return __builtin_cpu_supports("pclmul");
-    case ZYDIS_ISA_SET_AVX: return __builtin_cpu_supports("avx");
-    case ZYDIS_ISA_SET_AVXAES: return __builtin_cpu_supports("avx") && __builtin_cpu_supports("aes");
+    case ZYDIS_ISA_SET_SSSE3MMX:
+      return __builtin_cpu_supports("ssse3");
+    case ZYDIS_ISA_SET_SSE4:
+      return __builtin_cpu_supports("sse4.1");
+    case ZYDIS_ISA_SET_SSE42:
+      return __builtin_cpu_supports("sse4.2");
+    case ZYDIS_ISA_SET_AES:
+      return __builtin_cpu_supports("aes");
+    case ZYDIS_ISA_SET_PCLMULQDQ:
+      return __builtin_cpu_supports("pclmul");
+    case ZYDIS_ISA_SET_AVX:
+      return __builtin_cpu_supports("avx");
+    case ZYDIS_ISA_SET_AVXAES:
+      return __builtin_cpu_supports("avx") && __builtin_cpu_supports("aes");
     case ZYDIS_ISA_SET_AVX2:
-    case ZYDIS_ISA_SET_AVX2GATHER: return __builtin_cpu_supports("avx2");
-    case ZYDIS_ISA_SET_FMA: return __builtin_cpu_supports("fma");
+    case ZYDIS_ISA_SET_AVX2GATHER:
+      return __builtin_cpu_supports("avx2");
+    case ZYDIS_ISA_SET_FMA:
+      return __builtin_cpu_supports("fma");
     case ZYDIS_ISA_SET_F16C: {
       unsigned a, b, c, d;
       asm("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(1), "c"(0));
@@ -203,7 +255,8 @@ bool host_has(ZydisISASet isa) {
       asm("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(7), "c"(0));
       return b >> 29 & 1;
     }
-    default: return true;
+    default:
+      return true;
   }
 }
 
@@ -216,8 +269,10 @@ bool is_approximation(Mnemonic m) {
     case ZYDIS_MNEMONIC_VRCPPS:
     case ZYDIS_MNEMONIC_VRCPSS:
     case ZYDIS_MNEMONIC_VRSQRTPS:
-    case ZYDIS_MNEMONIC_VRSQRTSS: return true;
-    default: return false;
+    case ZYDIS_MNEMONIC_VRSQRTSS:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -260,7 +315,8 @@ void forgive(const VectorForm& form, VectorMachineState& host, const VectorMachi
   for (unsigned n = 0; n < 32; n += form.memory_bytes) {
     u8* const element = host.vector[mask].data() + n;
     const bool in_use = std::memcmp(element, model.vector[mask].data() + n, form.memory_bytes) != 0;
-    if (in_use) std::memset(element, element[form.memory_bytes - 1] & 0x80 ? 0xFF : 0, form.memory_bytes);
+    if (in_use)
+      std::memset(element, element[form.memory_bytes - 1] & 0x80 ? 0xFF : 0, form.memory_bytes);
   }
 }
 
@@ -300,8 +356,9 @@ std::string difference(const VectorMachineState& host, const VectorMachineState&
     text += "\n  flags host " + number(host.flags) + " model " + number(model.flags);
   if (host.x87 != model.x87 || host.x87_status != model.x87_status ||
       host.x87_valid != model.x87_valid) {
-    text += "\n  x87 status host " + number(host.x87_status) + " model " + number(model.x87_status) +
-            " valid host " + number(host.x87_valid) + " model " + number(model.x87_valid);
+    text += "\n  x87 status host " + number(host.x87_status) + " model " +
+            number(model.x87_status) + " valid host " + number(host.x87_valid) + " model " +
+            number(model.x87_valid);
     for (unsigned n = 0; n < 8; ++n)
       if (host.x87[n] != model.x87[n])
         text += "\n  R" + std::to_string(n) + " host " + hex(host.x87[n].data(), 10) + " model " +
@@ -330,7 +387,8 @@ class Comparison {
     limit_gather_indices(form, before);
     const u64 first = offset - 256, size = std::min<u64>(NativeVector::kDataBytes - first, 512);
     u8 memory[512];
-    for (u64 at = 0; at < size; at += 128) operands.fill(memory + at, std::min<u64>(128, size - at));
+    for (u64 at = 0; at < size; at += 128)
+      operands.fill(memory + at, std::min<u64>(128, size - at));
     before.gpr[7] = NativeVector::kData + offset;
     if (form.immediate_at >= 0) {
       form.bytes[static_cast<unsigned>(form.immediate_at)] = static_cast<u8>(operands.number());

@@ -14,7 +14,7 @@ namespace vtsim::cpu::test {
 struct VectorForm {
   std::vector<u8> bytes;
   Mnemonic mnemonic;
-  std::string name;      // with operand classes and sizes
+  std::string name;  // with operand classes and sizes
   ZydisISASet isa;
   bool memory = false;
   bool variant = false;  // the same with other registers came before
@@ -74,7 +74,8 @@ class VectorForms {
               // inverted R, X, B; vvvv names register 3 or 11, or none
               const u8 first = static_cast<u8>((high ? memory ? 0x60 : 0x40 : 0xE0) | map);
               const unsigned named = !vvvv ? 15 : high ? 15 - 11 : 15 - 3;
-              tail({0xC4, first, static_cast<u8>(w << 7 | named << 3 | l << 2 | pp)}, opcode, memory);
+              tail({0xC4, first, static_cast<u8>(w << 7 | named << 3 | l << 2 | pp)}, opcode,
+                   memory);
             }
   }
 

@@ -3,8 +3,8 @@
 namespace vtsim::cpu {
 
 // SDM 1 "SIMD Floating-Point Exception Conditions": an unmasked exception that is found before the
-// computation (invalid, denormal, divide by zero) leaves nothing to be found after it. MXCSR changes
-// although the instruction faults.
+// computation (invalid, denormal, divide by zero) leaves nothing to be found after it. MXCSR
+// changes although the instruction faults.
 bool record_float_flags(Core& core, u32 flags) {
   u32& mxcsr = core.state.vector.mxcsr;
   constexpr u32 kBefore = static_cast<u32>(Mxcsr::IE.mask() | Mxcsr::DE.mask() | Mxcsr::ZE.mask());

@@ -1,10 +1,10 @@
 #pragma once
 // Floating-point operations of the vector instructions: host instructions under the guest's MXCSR.
 //
-// The host's MXCSR is left at the default controls (all masked, to nearest, denormals as they are); its
-// flags are nobody's. An operation that is run under the guest's own default controls needs one look:
-// when the host shows no flag that the guest doesn't have already, nothing that the operation raised is
-// new. Otherwise, and under any other controls, it is run again with cleared flags.
+// The host's MXCSR is left at the default controls (all masked, to nearest, denormals as they are);
+// its flags are nobody's. An operation that is run under the guest's own default controls needs one
+// look: when the host shows no flag that the guest doesn't have already, nothing that the operation
+// raised is new. Otherwise, and under any other controls, it is run again with cleared flags.
 
 #include "model/cpu/exec/soft_float.h"
 #include "model/cpu/exec/vector.h"
@@ -47,7 +47,8 @@ template <class Host, class Soft, class Result>
 // out = host_form(): host instructions in volatile asm, depending on nothing but captured values.
 // soft_form(FloatEnv&): the same in software. False: raised.
 template <class Host, class Soft, class Result>
-[[gnu::always_inline]] inline bool compute(Core& core, Host host_form, Soft soft_form, Result& out) {
+[[gnu::always_inline]] inline bool compute(Core& core, Host host_form, Soft soft_form,
+                                           Result& out) {
   constexpr u32 kFlags = static_cast<u32>(Mxcsr::FLAGS.mask());
   const u32 guest = core.state.vector.mxcsr;
   if ((guest & ~kFlags) == Mxcsr::kDefault) [[likely]] {

@@ -1,8 +1,8 @@
 #pragma once
 // MMX: 64-bit values in the low parts of the x87 registers.
-// SDM 1 "Programming with Intel MMX Technology > Effect of MMX Instructions on the x87 State"; SDM 3A
-// "Intel MMX Technology System Programming": every instruction but EMMS marks all registers valid and
-// clears TOP; a write sets bits 79:64; a pending x87 exception is raised first.
+// SDM 1 "Programming with Intel MMX Technology > Effect of MMX Instructions on the x87 State"; SDM
+// 3A "Intel MMX Technology System Programming": every instruction but EMMS marks all registers
+// valid and clears TOP; a write sets bits 79:64; a pending x87 exception is raised first.
 
 #include "model/cpu/exec/vector.h"
 
@@ -86,7 +86,9 @@ Handler bind_mmx_pmovmskb(const Binding& binding, Op& op);
 
 // ---- 64-bit functions from those on 128 bits
 
-inline Xmm widened(u64 low, u64 high = 0) { return lanes(_mm_set_epi64x(static_cast<i64>(high), static_cast<i64>(low))); }
+inline Xmm widened(u64 low, u64 high = 0) {
+  return lanes(_mm_set_epi64x(static_cast<i64>(high), static_cast<i64>(low)));
+}
 
 // Lane by lane, or from low halves: the low half of the result depends on low halves only.
 template <auto function>

@@ -1,5 +1,5 @@
-// SDM 1 "MMX Instructions > MMX Data Transfer Instructions", EMMS, and the moves between MMX and XMM
-// registers.
+// SDM 1 "MMX Instructions > MMX Data Transfer Instructions", EMMS, and the moves between MMX and
+// XMM registers.
 
 #include "model/cpu/exec/groups.h"
 #include "model/cpu/exec/masked_access.h"

@@ -45,8 +45,7 @@ template <class F>
 Finite unpack(u64 x) {
   const int biased = static_cast<int>((x & F::kInfinity) >> F::kFraction);
   const u64 fraction = x & F::kFractionMask;
-  if (biased == 0)
-    return {is_negative<F>(x), F::kMin - static_cast<int>(F::kFraction), fraction};
+  if (biased == 0) return {is_negative<F>(x), F::kMin - static_cast<int>(F::kFraction), fraction};
   return {is_negative<F>(x), biased - F::kBias - static_cast<int>(F::kFraction),
           fraction | (u64{1} << F::kFraction)};
 }
@@ -60,9 +59,9 @@ Rounded drop_bits(u128 value, unsigned count, Rounding rounding, bool negative) 
   if (count == 0) return {value, false};
   if (count > 127) {  // less than one unit is left; exactly 128 tells how much
     const bool above_half = count == 128 && value > u128{1} << 127;
-    const bool up = rounding == Rounding::kNearest ? above_half
-                                                   : rounding == (negative ? Rounding::kDown
-                                                                           : Rounding::kUp);
+    const bool up = rounding == Rounding::kNearest
+                        ? above_half
+                        : rounding == (negative ? Rounding::kDown : Rounding::kUp);
     return {u128{up}, true};
   }
   const u128 kept = value >> count;
@@ -71,10 +70,17 @@ Rounded drop_bits(u128 value, unsigned count, Rounding rounding, bool negative) 
   const u128 half = u128{1} << (count - 1);
   bool up = false;
   switch (rounding) {
-    case Rounding::kNearest: up = rest > half || (rest == half && (kept & 1) != 0); break;
-    case Rounding::kDown: up = negative; break;
-    case Rounding::kUp: up = !negative; break;
-    case Rounding::kZero: break;
+    case Rounding::kNearest:
+      up = rest > half || (rest == half && (kept & 1) != 0);
+      break;
+    case Rounding::kDown:
+      up = negative;
+      break;
+    case Rounding::kUp:
+      up = !negative;
+      break;
+    case Rounding::kZero:
+      break;
   }
   return {kept + up, true};
 }
@@ -84,8 +90,8 @@ u64 overflowed(FloatEnv& env, bool negative, bool inexact) {
   env.signal(Mxcsr::OE);
   if (inexact || env.has(Mxcsr::OM)) env.signal(Mxcsr::PE);
   const Rounding rounding = env.rounding();
-  const bool to_infinity = rounding == Rounding::kNearest ||
-                           rounding == (negative ? Rounding::kDown : Rounding::kUp);
+  const bool to_infinity =
+      rounding == Rounding::kNearest || rounding == (negative ? Rounding::kDown : Rounding::kUp);
   return signed_zero<F>(negative) | (to_infinity ? F::kInfinity : F::kInfinity - 1);
 }
 
@@ -198,7 +204,8 @@ u64 soft_fma(FloatEnv& env, u64 x, u64 y, u64 z, FmaSigns signs) {
   if (F::is_infinite(z)) return z;
 
   const Finite fx = unpack<F>(x), fy = unpack<F>(y), fz = unpack<F>(z);
-  const Finite product{product_negative, fx.exponent + fy.exponent, fx.significand * fy.significand};
+  const Finite product{product_negative, fx.exponent + fy.exponent,
+                       fx.significand * fy.significand};
   if (product.significand == 0 && fz.significand == 0)
     return product.negative == fz.negative ? signed_zero<F>(fz.negative) : cancelled_zero<F>(env);
   const Finite total = sum(product, fz);

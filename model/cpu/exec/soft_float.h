@@ -1,7 +1,7 @@
 #pragma once
-// IEEE arithmetic on bit patterns, with every detail of MXCSR: for what the host's instructions don't
-// tell (unmasked underflow and overflow) or may lack (FMA, half precision).
-// SDM 1 "SIMD Floating-Point Exceptions", "Underflow", "Flush-To-Zero", "Denormals-Are-Zeros".
+// IEEE arithmetic on bit patterns, with every detail of MXCSR: for what the host's instructions
+// don't tell (unmasked underflow and overflow) or may lack (FMA, half precision). SDM 1 "SIMD
+// Floating-Point Exceptions", "Underflow", "Flush-To-Zero", "Denormals-Are-Zeros".
 
 #include "model/base/bits.h"
 

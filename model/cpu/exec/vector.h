@@ -1,10 +1,10 @@
 #pragma once
-// Tools of the vector instructions: values, operands, and binders that turn a function of values into
-// handlers for all its forms.
+// Tools of the vector instructions: values, operands, and binders that turn a function of values
+// into handlers for all its forms.
 //
 // A value is Lanes<bytes>: 16 (XMM) or 32 (YMM) bytes, seen as lanes of any type. An instruction is
-// written once as a function of Lanes<16>; the binders apply it to each 128-bit half, since nearly all
-// AVX instructions work within halves.
+// written once as a function of Lanes<16>; the binders apply it to each 128-bit half, since nearly
+// all AVX instructions work within halves.
 //
 //   legacy SSE   xmm1, xmm2/m128          first source = destination, bits above 127 keep;
 //                                         memory operands of 16 bytes must be aligned: #GP(0)
@@ -12,7 +12,8 @@
 //
 // Where bind_operands (exec/table.h) leaves the operands:
 //   legacy   dst (also the first source), src or memory, imm
-//   VEX      dst, src = first source, index or memory = second source; imm = immediate, or the third
+//   VEX      dst, src = first source, index or memory = second source; imm = immediate, or the
+//   third
 //            register source (VEX.is4, and the second register source beside a memory operand)
 
 #include <emmintrin.h>
@@ -107,13 +108,12 @@ inline constexpr unsigned kVectorBytes = encoding == Encoding::kVex256 ? 32 : 16
 template <Encoding encoding>
 using VectorOf = Lanes<kVectorBytes<encoding>>;
 
-// Legacy SSE keeps bits 255:128, VEX.128 clears them. SDM 2 "Instruction Set Reference > VEX Encoding
-// and Upper Bits of Vector Registers".
+// Legacy SSE keeps bits 255:128, VEX.128 clears them. SDM 2 "Instruction Set Reference > VEX
+// Encoding and Upper Bits of Vector Registers".
 template <Encoding encoding>
 inline void write_vector(Core& core, unsigned n, const VectorOf<encoding>& x) {
   std::memcpy(core.state.vector.reg[n], x.bytes, sizeof x.bytes);
-  if constexpr (encoding == Encoding::kVex128)
-    std::memset(core.state.vector.reg[n] + 16, 0, 16);
+  if constexpr (encoding == Encoding::kVex128) std::memset(core.state.vector.reg[n] + 16, 0, 16);
 }
 
 inline Encoding encoding_of(const Binding& binding) {
@@ -128,9 +128,12 @@ inline Encoding scalar_encoding_of(const Binding& binding) {
 template <class Choose>
 Handler by_encoding(Encoding encoding, Choose choose) {
   switch (encoding) {
-    case Encoding::kLegacy: return choose(Constant<Encoding::kLegacy>{});
-    case Encoding::kVex128: return choose(Constant<Encoding::kVex128>{});
-    default: return choose(Constant<Encoding::kVex256>{});
+    case Encoding::kLegacy:
+      return choose(Constant<Encoding::kLegacy>{});
+    case Encoding::kVex128:
+      return choose(Constant<Encoding::kVex128>{});
+    default:
+      return choose(Constant<Encoding::kVex256>{});
   }
 }
 template <class Choose>
@@ -253,7 +256,8 @@ template <class Operation, class M = Whole>
 Handler bind_binary(const Binding& binding, Op& op) {
   bind_operands(binding, op);
   return by_encoding(encoding_of(binding), [&](auto e) -> Handler {
-    return op.mem.present() ? &run<binary_mem<Operation, e(), M>> : &run<binary_reg<Operation, e()>>;
+    return op.mem.present() ? &run<binary_mem<Operation, e(), M>>
+                            : &run<binary_reg<Operation, e()>>;
   });
 }
 // The same without VEX.256: elements of type M, or instructions that have no 256-bit form.
@@ -261,7 +265,8 @@ template <class Operation, class M>
 Handler bind_binary_128(const Binding& binding, Op& op) {
   bind_operands(binding, op);
   return by_scalar_encoding(encoding_of(binding), [&](auto e) -> Handler {
-    return op.mem.present() ? &run<binary_mem<Operation, e(), M>> : &run<binary_reg<Operation, e()>>;
+    return op.mem.present() ? &run<binary_mem<Operation, e(), M>>
+                            : &run<binary_reg<Operation, e()>>;
   });
 }
 
@@ -322,7 +327,8 @@ Handler unary_128(const Binding& binding, Op& op) {
 
 constexpr InstructionRow vector_row(Mnemonic mnemonic, Binder bind, Gate gate,
                                     FlagUse flags = FlagUse::kNone) {
-  return {.mnemonic = mnemonic, .bind = bind, .gate = gate, .timing = Timing::kSimd, .flags = flags};
+  return {
+      .mnemonic = mnemonic, .bind = bind, .gate = gate, .timing = Timing::kSimd, .flags = flags};
 }
 constexpr InstructionRow sse_row(Mnemonic mnemonic, Binder bind, FlagUse flags = FlagUse::kNone) {
   return vector_row(mnemonic, bind, Gate::kSse, flags);

@@ -1,5 +1,6 @@
-// What only VEX encodings have: broadcasts, permutes, 128-bit halves, masked moves, gathers, clearing.
-// SDM 1 "Intel AVX Overview", "Intel AVX2 Overview"; SDM 2 "Instruction Set Reference, V".
+// What only VEX encodings have: broadcasts, permutes, 128-bit halves, masked moves, gathers,
+// clearing. SDM 1 "Intel AVX Overview", "Intel AVX2 Overview"; SDM 2 "Instruction Set Reference,
+// V".
 
 #include "model/cpu/exec/groups.h"
 #include "model/cpu/exec/masked_access.h"
@@ -46,8 +47,10 @@ Handler bind_broadcast(const Binding& binding, Op& op) {
   bind_operands(binding, op);
   const bool memory = op.mem.present();
   if (encoding_of(binding) == Encoding::kVex256)
-    return memory ? &run<broadcast_mem<M, Encoding::kVex256>> : &run<broadcast_reg<M, Encoding::kVex256>>;
-  return memory ? &run<broadcast_mem<M, Encoding::kVex128>> : &run<broadcast_reg<M, Encoding::kVex128>>;
+    return memory ? &run<broadcast_mem<M, Encoding::kVex256>>
+                  : &run<broadcast_reg<M, Encoding::kVex256>>;
+  return memory ? &run<broadcast_mem<M, Encoding::kVex128>>
+                : &run<broadcast_reg<M, Encoding::kVex128>>;
 }
 
 // ---- VINSERTF128, VEXTRACTF128
@@ -188,20 +191,24 @@ Handler bind_masked_move(const Binding& binding, Op& op) {
   bind_operands(binding, op);
   const bool store = binding.in.is_memory(0);
   if (encoding_of(binding) == Encoding::kVex256)
-    return store ? &run<store_with_mask<T, Encoding::kVex256>> : &run<load_with_mask<T, Encoding::kVex256>>;
-  return store ? &run<store_with_mask<T, Encoding::kVex128>> : &run<load_with_mask<T, Encoding::kVex128>>;
+    return store ? &run<store_with_mask<T, Encoding::kVex256>>
+                 : &run<load_with_mask<T, Encoding::kVex256>>;
+  return store ? &run<store_with_mask<T, Encoding::kVex128>>
+               : &run<load_with_mask<T, Encoding::kVex128>>;
 }
 
 // ---- gathers. Op: dst, src = mask, index = vector of indices, base, scale, disp.
-// SDM 2 "VGATHERDPS": elements whose mask sign bit is set are loaded in order; each one done clears its
-// mask, so that after a fault the instruction goes on where it stopped. At the end the mask is zero, and
-// so are the bits of both registers above what the vector length and the narrower of the two use.
+// SDM 2 "VGATHERDPS": elements whose mask sign bit is set are loaded in order; each one done clears
+// its mask, so that after a fault the instruction goes on where it stopped. At the end the mask is
+// zero, and so are the bits of both registers above what the vector length and the narrower of the
+// two use.
 
 template <class Index>
 bool gather_address(Core& core, const Op& op, Index index, unsigned size, u64& lin) {
   const u64 displacement = static_cast<u64>(static_cast<i64>(index)) << op.scale;
-  const u64 offset = truncate(get_gpr<u64>(core, op.base) + static_cast<u64>(op.disp) + displacement,
-                              op.mem.address_size_log2());
+  const u64 offset =
+      truncate(get_gpr<u64>(core, op.base) + static_cast<u64>(op.disp) + displacement,
+               op.mem.address_size_log2());
   if (!op.mem.general()) {
     lin = offset;
     return true;

@@ -11,30 +11,30 @@ namespace {
 
 // ---- CMPPS, CMPPD, CMPSS, CMPSD
 
-// SDM 2 "CMPPD", table "Comparison Predicate for CMPPD and CMPPS Instructions", rows 0 to 15; rows 16
-// to 31 are the same relations with the other behaviour on quiet NaNs.
+// SDM 2 "CMPPD", table "Comparison Predicate for CMPPD and CMPPS Instructions", rows 0 to 15; rows
+// 16 to 31 are the same relations with the other behaviour on quiet NaNs.
 enum Relation : u8 { kLess = 1, kEqual = 2, kGreater = 4, kUnordered = 8 };
 struct Predicate {
   u8 holds_for;
   bool signaling;
 };
 constexpr Predicate kPredicates[16] = {
-    {kEqual, false},                                    // EQ_OQ
-    {kLess, true},                                      // LT_OS
-    {kLess | kEqual, true},                             // LE_OS
-    {kUnordered, false},                                // UNORD_Q
-    {kLess | kGreater | kUnordered, false},             // NEQ_UQ
-    {kEqual | kGreater | kUnordered, true},             // NLT_US
-    {kGreater | kUnordered, true},                      // NLE_US
-    {kLess | kEqual | kGreater, false},                 // ORD_Q
-    {kEqual | kUnordered, false},                       // EQ_UQ
-    {kLess | kUnordered, true},                         // NGE_US
-    {kLess | kEqual | kUnordered, true},                // NGT_US
-    {0, false},                                         // FALSE_OQ
-    {kLess | kGreater, false},                          // NEQ_OQ
-    {kEqual | kGreater, true},                          // GE_OS
-    {kGreater, true},                                   // GT_OS
-    {kLess | kEqual | kGreater | kUnordered, false},    // TRUE_UQ
+    {kEqual, false},                                  // EQ_OQ
+    {kLess, true},                                    // LT_OS
+    {kLess | kEqual, true},                           // LE_OS
+    {kUnordered, false},                              // UNORD_Q
+    {kLess | kGreater | kUnordered, false},           // NEQ_UQ
+    {kEqual | kGreater | kUnordered, true},           // NLT_US
+    {kGreater | kUnordered, true},                    // NLE_US
+    {kLess | kEqual | kGreater, false},               // ORD_Q
+    {kEqual | kUnordered, false},                     // EQ_UQ
+    {kLess | kUnordered, true},                       // NGE_US
+    {kLess | kEqual | kUnordered, true},              // NGT_US
+    {0, false},                                       // FALSE_OQ
+    {kLess | kGreater, false},                        // NEQ_OQ
+    {kEqual | kGreater, true},                        // GE_OS
+    {kGreater, true},                                 // GT_OS
+    {kLess | kEqual | kGreater | kUnordered, false},  // TRUE_UQ
 };
 
 // The host's comparisons of one shape.
@@ -109,14 +109,22 @@ Xmm compare_by_relation(const Xmm& a, const Xmm& b, const Predicate& predicate) 
 template <class Shape>
 Xmm compare(const Xmm& a, const Xmm& b, u8 number) {
   switch (number) {
-    case 0: return Shape::template compare<0>(a, b);
-    case 1: return Shape::template compare<1>(a, b);
-    case 2: return Shape::template compare<2>(a, b);
-    case 3: return Shape::template compare<3>(a, b);
-    case 4: return Shape::template compare<4>(a, b);
-    case 5: return Shape::template compare<5>(a, b);
-    case 6: return Shape::template compare<6>(a, b);
-    case 7: return Shape::template compare<7>(a, b);
+    case 0:
+      return Shape::template compare<0>(a, b);
+    case 1:
+      return Shape::template compare<1>(a, b);
+    case 2:
+      return Shape::template compare<2>(a, b);
+    case 3:
+      return Shape::template compare<3>(a, b);
+    case 4:
+      return Shape::template compare<4>(a, b);
+    case 5:
+      return Shape::template compare<5>(a, b);
+    case 6:
+      return Shape::template compare<6>(a, b);
+    case 7:
+      return Shape::template compare<7>(a, b);
     default: {
       Predicate predicate = kPredicates[number & 15];
       predicate.signaling = predicate.signaling != ((number & 16) != 0);
@@ -145,14 +153,14 @@ Handler bind_scalar_compare(const Binding& binding, Op& op) {
 
 // ---- COMISS, COMISD, UCOMISS, UCOMISD: ZF, PF, CF; OF, SF and AF are cleared
 
-#define VTSIM_HOST_FLAGS(name)                                                            \
-  u64 name(const Xmm& a, const Xmm& b) {                                                  \
-    bool zf, pf, cf;                                                                      \
-    asm volatile(#name " %4, %3"                                                          \
-                 : "=@ccz"(zf), "=@ccp"(pf), "=@ccc"(cf)                                  \
-                 : "x"(host(a)), "x"(host(b)));                                           \
-    return (zf ? Rflags::ZF.mask() : 0) | (pf ? Rflags::PF.mask() : 0) |                  \
-           (cf ? Rflags::CF.mask() : 0);                                                  \
+#define VTSIM_HOST_FLAGS(name)                                           \
+  u64 name(const Xmm& a, const Xmm& b) {                                 \
+    bool zf, pf, cf;                                                     \
+    asm volatile(#name " %4, %3"                                         \
+                 : "=@ccz"(zf), "=@ccp"(pf), "=@ccc"(cf)                 \
+                 : "x"(host(a)), "x"(host(b)));                          \
+    return (zf ? Rflags::ZF.mask() : 0) | (pf ? Rflags::PF.mask() : 0) | \
+           (cf ? Rflags::CF.mask() : 0);                                 \
   }
 VTSIM_HOST_FLAGS(comiss)
 VTSIM_HOST_FLAGS(comisd)
@@ -164,7 +172,9 @@ template <auto function>
 Outcome compare_to_flags(Core& core, const Op& op, const Xmm& b) {
   const Xmm a = read_xmm(core, op.dst);
   u64 flags;
-  if (!compute(core, [a, b] { return function(a, b); }, NoSoftForm{}, flags)) return Outcome::kFault;
+  if (!compute(
+          core, [a, b] { return function(a, b); }, NoSoftForm{}, flags))
+    return Outcome::kFault;
   set_arithmetic_flags(core.state.lazy, flags);
   return Outcome::kNext;
 }

@@ -30,10 +30,14 @@ Xmm from_integer(const Xmm& a, Int value) {
 template <class Float, class Int, bool truncate>
 Int to_integer(const Xmm& a) {
   Int r;
-  if constexpr (sizeof(Float) == 4 && truncate) asm volatile("cvttss2si %1, %0" : "=r"(r) : "x"(host(a)));
-  if constexpr (sizeof(Float) == 4 && !truncate) asm volatile("cvtss2si %1, %0" : "=r"(r) : "x"(host(a)));
-  if constexpr (sizeof(Float) == 8 && truncate) asm volatile("cvttsd2si %1, %0" : "=r"(r) : "x"(host(a)));
-  if constexpr (sizeof(Float) == 8 && !truncate) asm volatile("cvtsd2si %1, %0" : "=r"(r) : "x"(host(a)));
+  if constexpr (sizeof(Float) == 4 && truncate)
+    asm volatile("cvttss2si %1, %0" : "=r"(r) : "x"(host(a)));
+  if constexpr (sizeof(Float) == 4 && !truncate)
+    asm volatile("cvtss2si %1, %0" : "=r"(r) : "x"(host(a)));
+  if constexpr (sizeof(Float) == 8 && truncate)
+    asm volatile("cvttsd2si %1, %0" : "=r"(r) : "x"(host(a)));
+  if constexpr (sizeof(Float) == 8 && !truncate)
+    asm volatile("cvtsd2si %1, %0" : "=r"(r) : "x"(host(a)));
   return r;
 }
 
@@ -41,7 +45,8 @@ template <class Float, class Int, Encoding encoding>
 Outcome from_gpr(Core& core, const Op& op, Int value) {
   const Xmm a = read_xmm(core, first_source<encoding>(op));
   Xmm out;
-  if (!compute(core, [a, value] { return from_integer<Float>(a, value); }, NoSoftForm{}, out))
+  if (!compute(
+          core, [a, value] { return from_integer<Float>(a, value); }, NoSoftForm{}, out))
     return Outcome::kFault;
   write_vector<encoding>(core, op.dst, out);
   return Outcome::kNext;
@@ -66,14 +71,16 @@ Handler choose_from_gpr(const Binding& binding, const Op& op) {
 template <class Float>
 Handler bind_from_gpr(const Binding& binding, Op& op) {
   bind_operands(binding, op);
-  return binding.in.operand[binding.in.visible() - 1].size == 64 ? choose_from_gpr<Float, u64>(binding, op)
-                                                                 : choose_from_gpr<Float, u32>(binding, op);
+  return binding.in.operand[binding.in.visible() - 1].size == 64
+             ? choose_from_gpr<Float, u64>(binding, op)
+             : choose_from_gpr<Float, u32>(binding, op);
 }
 
 template <class Float, class Int, bool truncate>
 Outcome to_gpr(Core& core, const Op& op, const Xmm& a) {
   Int out;
-  if (!compute(core, [a] { return to_integer<Float, Int, truncate>(a); }, NoSoftForm{}, out))
+  if (!compute(
+          core, [a] { return to_integer<Float, Int, truncate>(a); }, NoSoftForm{}, out))
     return Outcome::kFault;
   set_gpr<Int>(core, op.dst, out);
   return Outcome::kNext;
@@ -209,8 +216,7 @@ Outcome from_mmx(Core& core, const Op& op, u64 value) {
     return sizeof(Float) == 4 ? cvtdq2ps(source) : cvtdq2pd(source);
   };
   if (!compute(core, convert, NoSoftForm{}, converted)) return Outcome::kFault;
-  if constexpr (sizeof(Float) == 4)
-    converted.set<u64>(1, read_xmm(core, op.dst).get<u64>(1));
+  if constexpr (sizeof(Float) == 4) converted.set<u64>(1, read_xmm(core, op.dst).get<u64>(1));
   write_vector<Encoding::kLegacy>(core, op.dst, converted);
   return Outcome::kNext;
 }
@@ -241,7 +247,8 @@ Handler bind_from_mmx(const Binding& binding, Op& op) {
 template <auto function>
 Outcome to_mmx(Core& core, const Op& op, const Xmm& source) {
   Xmm converted;
-  if (!compute(core, [source] { return function(source); }, NoSoftForm{}, converted))
+  if (!compute(
+          core, [source] { return function(source); }, NoSoftForm{}, converted))
     return Outcome::kFault;
   enter_mmx(core);
   write_mmx(core, op.dst, converted.get<u64>(0));
@@ -267,8 +274,8 @@ Handler bind_to_mmx(const Binding& binding, Op& op) {
   return op.mem.present() ? &run<to_mmx_mem<function, M>> : &run<to_mmx_reg<function, M>>;
 }
 
-// ---- F16C. SDM 1 "Half-Precision Floating-Point Conversion": denormal halves are converted whatever
-// DAZ says and without DE; results are never flushed.
+// ---- F16C. SDM 1 "Half-Precision Floating-Point Conversion": denormal halves are converted
+// whatever DAZ says and without DE; results are never flushed.
 
 template <Encoding encoding>
 Outcome ph2ps(Core& core, const Op& op, const Xmm& a) {
@@ -310,16 +317,19 @@ Handler bind_ph2ps(const Binding& binding, Op& op) {
 template <unsigned size>
 bool ps2ph(Core& core, const Op& op, Xmm& out) {
   const auto a = read_vector<size>(core, op.src);
-  return compute_softly(core, [&](FloatEnv& env) {
-    const u32 rounding = bit(op.imm, 2) ? static_cast<u32>(Mxcsr::RC.get(env.mxcsr))
-                                        : static_cast<u32>(bits(op.imm, 1, 0));
-    FloatEnv own{static_cast<u32>(Mxcsr::RC.put(env.mxcsr, rounding) & ~Mxcsr::FTZ.mask())};
-    Xmm r{};
-    for (unsigned n = 0; n < size / 4; ++n)
-      r.set<u16>(n, static_cast<u16>(soft_convert<Half, Single>(own, a.template get<u32>(n))));
-    env.flags = own.flags;
-    return r;
-  }, out);
+  return compute_softly(
+      core,
+      [&](FloatEnv& env) {
+        const u32 rounding = bit(op.imm, 2) ? static_cast<u32>(Mxcsr::RC.get(env.mxcsr))
+                                            : static_cast<u32>(bits(op.imm, 1, 0));
+        FloatEnv own{static_cast<u32>(Mxcsr::RC.put(env.mxcsr, rounding) & ~Mxcsr::FTZ.mask())};
+        Xmm r{};
+        for (unsigned n = 0; n < size / 4; ++n)
+          r.set<u16>(n, static_cast<u16>(soft_convert<Half, Single>(own, a.template get<u32>(n))));
+        env.flags = own.flags;
+        return r;
+      },
+      out);
 }
 template <unsigned size>
 Outcome ps2ph_reg(Core& core, const Op& op) {
@@ -347,7 +357,8 @@ Outcome ps2ph_mem(Core& core, const Op& op) {
 Handler bind_ps2ph(const Binding& binding, Op& op) {
   bind_operands(binding, op);
   const bool memory = op.mem.present();
-  if (encoding_of(binding) == Encoding::kVex256) return memory ? &run<ps2ph_mem<32>> : &run<ps2ph_reg<32>>;
+  if (encoding_of(binding) == Encoding::kVex256)
+    return memory ? &run<ps2ph_mem<32>> : &run<ps2ph_reg<32>>;
   return memory ? &run<ps2ph_mem<16>> : &run<ps2ph_reg<16>>;
 }
 

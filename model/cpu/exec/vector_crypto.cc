@@ -1,5 +1,5 @@
-// AES-NI, PCLMULQDQ and SHA. SDM 1 "AESNI and PCLMULQDQ", "Intel SHA Extensions"; FIPS 197, FIPS 180-4.
-// Everything is computed here, the same on every host.
+// AES-NI, PCLMULQDQ and SHA. SDM 1 "AESNI and PCLMULQDQ", "Intel SHA Extensions"; FIPS 197, FIPS
+// 180-4. Everything is computed here, the same on every host.
 
 #include <array>
 
@@ -32,14 +32,14 @@ constexpr AesTables make_aes_tables() {
     u8 inverse = 1;  // x^254
     for (unsigned n = 0; n < 254; ++n) inverse = field_product(inverse, static_cast<u8>(x));
     u8 s = inverse;
-    for (unsigned n = 1; n <= 4; ++n)
-      s = static_cast<u8>(s ^ (inverse << n | inverse >> (8 - n)));
+    for (unsigned n = 1; n <= 4; ++n) s = static_cast<u8>(s ^ (inverse << n | inverse >> (8 - n)));
     t.forward[x] = static_cast<u8>(s ^ 0x63);
   }
   for (unsigned x = 0; x < 256; ++x) t.inverse[t.forward[x]] = static_cast<u8>(x);
   const auto column = [](u8 x, u8 a, u8 b, u8 c, u8 d) {
     return static_cast<u32>(field_product(x, a)) | static_cast<u32>(field_product(x, b)) << 8 |
-           static_cast<u32>(field_product(x, c)) << 16 | static_cast<u32>(field_product(x, d)) << 24;
+           static_cast<u32>(field_product(x, c)) << 16 |
+           static_cast<u32>(field_product(x, d)) << 24;
   };
   for (unsigned x = 0; x < 256; ++x) {
     t.mix[x] = column(static_cast<u8>(x), 2, 1, 1, 3);
@@ -82,7 +82,8 @@ Xmm aesdeclast(const Xmm& a, const Xmm& key) {
   return with_key(shift_rows_and_substitute(a, 3, kAes.inverse), key);
 }
 Xmm aesdec(const Xmm& a, const Xmm& key) {
-  return with_key(mix_columns(shift_rows_and_substitute(a, 3, kAes.inverse), kAes.inverse_mix), key);
+  return with_key(mix_columns(shift_rows_and_substitute(a, 3, kAes.inverse), kAes.inverse_mix),
+                  key);
 }
 Xmm aesimc(const Xmm& a) { return mix_columns(a, kAes.inverse_mix); }
 
@@ -143,9 +144,12 @@ Xmm sha1nexte(const Xmm& a, const Xmm& b) {
 }
 u32 sha1_function(unsigned kind, u32 b, u32 c, u32 d) {
   switch (kind) {
-    case 0: return (b & c) ^ (~b & d);
-    case 2: return (b & c) ^ (b & d) ^ (c & d);
-    default: return b ^ c ^ d;
+    case 0:
+      return (b & c) ^ (~b & d);
+    case 2:
+      return (b & c) ^ (b & d) ^ (c & d);
+    default:
+      return b ^ c ^ d;
   }
 }
 Xmm sha1rnds4(const Xmm& state, const Xmm& words, u8 imm) {
@@ -154,8 +158,8 @@ Xmm sha1rnds4(const Xmm& state, const Xmm& words, u8 imm) {
   u32 a = state.get<u32>(3), b = state.get<u32>(2), c = state.get<u32>(1), d = state.get<u32>(0);
   u32 e = 0;  // the first word holds W + E
   for (unsigned n = 4; n-- > 0;) {
-    const u32 next = sha1_function(kind, b, c, d) + rotate_left(a, 5) + words.get<u32>(n) + e +
-                     kConstants[kind];
+    const u32 next =
+        sha1_function(kind, b, c, d) + rotate_left(a, 5) + words.get<u32>(n) + e + kConstants[kind];
     e = d;
     d = c;
     c = rotate_left(b, 30);

@@ -1,5 +1,6 @@
-// Floating-point arithmetic on vectors and scalars. SDM 1 "SSE Packed Arithmetic Instructions", "SSE2
-// Packed Arithmetic Instructions", "SSE3 Packed ... Instructions", "SSE4.1 Dot Product / Rounding".
+// Floating-point arithmetic on vectors and scalars. SDM 1 "SSE Packed Arithmetic Instructions",
+// "SSE2 Packed Arithmetic Instructions", "SSE3 Packed ... Instructions", "SSE4.1 Dot Product /
+// Rounding".
 
 #include "model/cpu/exec/float_environment.h"
 #include "model/cpu/exec/groups.h"
@@ -84,7 +85,8 @@ struct DotProduct {
   static Lanes<size> halves(const Lanes<size>& x, unsigned first) {
     if constexpr (size == 16) {
       Xmm r{};
-      for (unsigned n = 0; n < Xmm::kCount<T> / 2; ++n) r.set<T>(n, x.template get<T>(2 * n + first));
+      for (unsigned n = 0; n < Xmm::kCount<T> / 2; ++n)
+        r.set<T>(n, x.template get<T>(2 * n + first));
       return r;
     } else {
       return joined(halves<16>(low_lanes(x), first), halves<16>(high_lanes(x), first));
@@ -92,8 +94,10 @@ struct DotProduct {
   }
   template <unsigned size>
   static Lanes<size> selected_halves(const Lanes<size>& x, u64 bits) {
-    if constexpr (size == 16) return selected(x, bits);
-    else return joined(selected(low_lanes(x), bits), selected(high_lanes(x), bits));
+    if constexpr (size == 16)
+      return selected(x, bits);
+    else
+      return joined(selected(low_lanes(x), bits), selected(high_lanes(x), bits));
   }
   static Xmm spread(const Xmm& x, u64 bits) {
     Xmm r{};
@@ -121,10 +125,10 @@ struct DotProduct {
     return true;
   }
 };
-using Dpps = DotProduct<u32, host_float::mulps, soft_packed<u32, soft_mul<Single>>, host_float::addps,
-                        soft_packed<u32, soft_add<Single>>>;
-using Dppd = DotProduct<u64, host_float::mulpd, soft_packed<u64, soft_mul<Double>>, host_float::addpd,
-                        soft_packed<u64, soft_add<Double>>>;
+using Dpps = DotProduct<u32, host_float::mulps, soft_packed<u32, soft_mul<Single>>,
+                        host_float::addps, soft_packed<u32, soft_add<Single>>>;
+using Dppd = DotProduct<u64, host_float::mulpd, soft_packed<u64, soft_mul<Double>>,
+                        host_float::addpd, soft_packed<u64, soft_add<Double>>>;
 
 // ---- ROUNDPS, ROUNDPD, ROUNDSS, ROUNDSD
 //   imm: 3 suppress the precision exception | 2 rounding from MXCSR | 1:0 rounding
@@ -141,12 +145,15 @@ struct RoundPacked {
   template <unsigned size>
   static bool apply(Core& core, const Op& op, const Lanes<size>&, const Lanes<size>& b,
                     Lanes<size>& out) {
-    return compute_softly(core, [&](FloatEnv& env) {
-      Lanes<size> r;
-      for (unsigned n = 0; n < size / sizeof(T); ++n)
-        r.template set<T>(n, rounded<T>(env, b.template get<T>(n), op.imm));
-      return r;
-    }, out);
+    return compute_softly(
+        core,
+        [&](FloatEnv& env) {
+          Lanes<size> r;
+          for (unsigned n = 0; n < size / sizeof(T); ++n)
+            r.template set<T>(n, rounded<T>(env, b.template get<T>(n), op.imm));
+          return r;
+        },
+        out);
   }
 };
 template <class T>
@@ -154,18 +161,22 @@ struct RoundScalar {
   template <unsigned size>
   static bool apply(Core& core, const Op& op, const Lanes<size>& a, const Lanes<size>& b,
                     Lanes<size>& out) {
-    return compute_softly(core, [&](FloatEnv& env) {
-      Lanes<size> r = a;
-      r.template set<T>(0, rounded<T>(env, b.template get<T>(0), op.imm));
-      return r;
-    }, out);
+    return compute_softly(
+        core,
+        [&](FloatEnv& env) {
+          Lanes<size> r = a;
+          r.template set<T>(0, rounded<T>(env, b.template get<T>(0), op.imm));
+          return r;
+        },
+        out);
   }
 };
 
 // ---- RCPPS, RSQRTPS: approximations, without exceptions, whatever MXCSR says.
 // SDM-NOTE: the manual promises a relative error of at most 1.5 * 2^-12 and leaves the bits to the
-// processor. Ours are the exact quotient or root rounded to 12 significant bits (error at most 2^-12),
-// the same on every host. Denormal sources count as zeros, tiny results are flushed to zero.
+// processor. Ours are the exact quotient or root rounded to 12 significant bits (error at most
+// 2^-12), the same on every host. Denormal sources count as zeros, tiny results are flushed to
+// zero.
 
 using F = Single;
 

@@ -1,8 +1,8 @@
 // Fused multiply-add. SDM 1 "Fused-Multiply-ADD (FMA)", SDM 2 "VFMADD132PD" and its like.
 //
 // The digits of the mnemonic tell which operands are multiplied: 132 is op1 * op3 + op2, 213 is
-// op2 * op1 + op3, 231 is op2 * op3 + op1. Hosts with FMA compute, all others and all NaNs go through
-// soft_fma: IEEE arithmetic leaves no choice but for NaNs.
+// op2 * op1 + op3, 231 is op2 * op3 + op1. Hosts with FMA compute, all others and all NaNs go
+// through soft_fma: IEEE arithmetic leaves no choice but for NaNs.
 
 #include "model/cpu/exec/float_environment.h"
 #include "model/cpu/exec/groups.h"
@@ -28,9 +28,12 @@ template <unsigned size>
 Factors<size> in_order(u64 kind, const Lanes<size>& first, const Lanes<size>& second,
                        const Lanes<size>& third) {
   switch (static_cast<Order>(Kind::ORDER.get(kind))) {
-    case Order::k132: return {first, third, second};
-    case Order::k213: return {second, first, third};
-    default: return {second, third, first};
+    case Order::k132:
+      return {first, third, second};
+    case Order::k213:
+      return {second, first, third};
+    default:
+      return {second, third, first};
   }
 }
 
@@ -129,7 +132,8 @@ Outcome fma(Core& core, const Op& op, u64 kind, const VectorOf<encoding>& third)
 }
 template <class T, bool scalar, Encoding encoding>
 Outcome fma_reg(Core& core, const Op& op) {
-  return fma<T, scalar, encoding>(core, op, op.imm, read_vector<kVectorBytes<encoding>>(core, op.index));
+  return fma<T, scalar, encoding>(core, op, op.imm,
+                                  read_vector<kVectorBytes<encoding>>(core, op.index));
 }
 template <class T, bool scalar, Encoding encoding>
 Outcome fma_mem(Core& core, const Op& op) {
@@ -146,9 +150,11 @@ Handler bind_fma(const Binding& binding, Op& op) {
   const bool memory = op.mem.present();
   if constexpr (!scalar) {
     if (encoding_of(binding) == Encoding::kVex256)
-      return memory ? &run<fma_mem<T, false, Encoding::kVex256>> : &run<fma_reg<T, false, Encoding::kVex256>>;
+      return memory ? &run<fma_mem<T, false, Encoding::kVex256>>
+                    : &run<fma_reg<T, false, Encoding::kVex256>>;
   }
-  return memory ? &run<fma_mem<T, scalar, Encoding::kVex128>> : &run<fma_reg<T, scalar, Encoding::kVex128>>;
+  return memory ? &run<fma_mem<T, scalar, Encoding::kVex128>>
+                : &run<fma_reg<T, scalar, Encoding::kVex128>>;
 }
 
 constexpr u64 kAdd = 0;
@@ -161,29 +167,26 @@ constexpr u64 kSubAdd = Kind::NEGATE_ODD.mask();
 constexpr u64 k132 = static_cast<u64>(Order::k132), k213 = static_cast<u64>(Order::k213),
               k231 = static_cast<u64>(Order::k231);
 
-#define VTSIM_FMA_PACKED(name, kind)                                                      \
-  avx_row(ZYDIS_MNEMONIC_##name##132PS, bind_fma<u32, false, kind | k132>),               \
-      avx_row(ZYDIS_MNEMONIC_##name##213PS, bind_fma<u32, false, kind | k213>),           \
-      avx_row(ZYDIS_MNEMONIC_##name##231PS, bind_fma<u32, false, kind | k231>),           \
-      avx_row(ZYDIS_MNEMONIC_##name##132PD, bind_fma<u64, false, kind | k132>),           \
-      avx_row(ZYDIS_MNEMONIC_##name##213PD, bind_fma<u64, false, kind | k213>),           \
+#define VTSIM_FMA_PACKED(name, kind)                                            \
+  avx_row(ZYDIS_MNEMONIC_##name##132PS, bind_fma<u32, false, kind | k132>),     \
+      avx_row(ZYDIS_MNEMONIC_##name##213PS, bind_fma<u32, false, kind | k213>), \
+      avx_row(ZYDIS_MNEMONIC_##name##231PS, bind_fma<u32, false, kind | k231>), \
+      avx_row(ZYDIS_MNEMONIC_##name##132PD, bind_fma<u64, false, kind | k132>), \
+      avx_row(ZYDIS_MNEMONIC_##name##213PD, bind_fma<u64, false, kind | k213>), \
       avx_row(ZYDIS_MNEMONIC_##name##231PD, bind_fma<u64, false, kind | k231>)
-#define VTSIM_FMA_ALL(name, kind)                                                         \
-  VTSIM_FMA_PACKED(name, kind),                                                           \
-      avx_row(ZYDIS_MNEMONIC_##name##132SS, bind_fma<u32, true, kind | k132>),            \
-      avx_row(ZYDIS_MNEMONIC_##name##213SS, bind_fma<u32, true, kind | k213>),            \
-      avx_row(ZYDIS_MNEMONIC_##name##231SS, bind_fma<u32, true, kind | k231>),            \
-      avx_row(ZYDIS_MNEMONIC_##name##132SD, bind_fma<u64, true, kind | k132>),            \
-      avx_row(ZYDIS_MNEMONIC_##name##213SD, bind_fma<u64, true, kind | k213>),            \
+#define VTSIM_FMA_ALL(name, kind)                                              \
+  VTSIM_FMA_PACKED(name, kind),                                                \
+      avx_row(ZYDIS_MNEMONIC_##name##132SS, bind_fma<u32, true, kind | k132>), \
+      avx_row(ZYDIS_MNEMONIC_##name##213SS, bind_fma<u32, true, kind | k213>), \
+      avx_row(ZYDIS_MNEMONIC_##name##231SS, bind_fma<u32, true, kind | k231>), \
+      avx_row(ZYDIS_MNEMONIC_##name##132SD, bind_fma<u64, true, kind | k132>), \
+      avx_row(ZYDIS_MNEMONIC_##name##213SD, bind_fma<u64, true, kind | k213>), \
       avx_row(ZYDIS_MNEMONIC_##name##231SD, bind_fma<u64, true, kind | k231>)
 
 constexpr InstructionRow kRows[] = {
-    VTSIM_FMA_ALL(VFMADD, kAdd),
-    VTSIM_FMA_ALL(VFMSUB, kSub),
-    VTSIM_FMA_ALL(VFNMADD, kNegatedAdd),
-    VTSIM_FMA_ALL(VFNMSUB, kNegatedSub),
-    VTSIM_FMA_PACKED(VFMADDSUB, kAddSub),
-    VTSIM_FMA_PACKED(VFMSUBADD, kSubAdd),
+    VTSIM_FMA_ALL(VFMADD, kAdd),          VTSIM_FMA_ALL(VFMSUB, kSub),
+    VTSIM_FMA_ALL(VFNMADD, kNegatedAdd),  VTSIM_FMA_ALL(VFNMSUB, kNegatedSub),
+    VTSIM_FMA_PACKED(VFMADDSUB, kAddSub), VTSIM_FMA_PACKED(VFMSUBADD, kSubAdd),
 };
 #undef VTSIM_FMA_PACKED
 #undef VTSIM_FMA_ALL

@@ -60,7 +60,8 @@ Xmm pmulhrsw(const Xmm& a, const Xmm& b) {
 Xmm pmaddubsw(const Xmm& a, const Xmm& b) {
   Xmm r;
   for (unsigned n = 0; n < 8; ++n) {
-    const int sum = a.get<u8>(2 * n) * b.get<i8>(2 * n) + a.get<u8>(2 * n + 1) * b.get<i8>(2 * n + 1);
+    const int sum =
+        a.get<u8>(2 * n) * b.get<i8>(2 * n) + a.get<u8>(2 * n + 1) * b.get<i8>(2 * n + 1);
     r.set<i16>(n, saturated<i16>(sum));
   }
   return r;

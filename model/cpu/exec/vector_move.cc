@@ -1,4 +1,5 @@
-// SDM 1 "SSE Data Transfer Instructions", "SSE2 128-Bit SIMD Integer Instructions", and their VEX forms.
+// SDM 1 "SSE Data Transfer Instructions", "SSE2 128-Bit SIMD Integer Instructions", and their VEX
+// forms.
 
 #include "model/cpu/exec/vector_move.h"
 
@@ -132,7 +133,8 @@ template <class T>
 Handler bind_sign_mask(const Binding& binding, Op& op) {
   if (touches_mmx(binding)) return bind_mmx_pmovmskb(binding, op);
   bind_operands(binding, op);
-  return encoding_of(binding) == Encoding::kVex256 ? &run<sign_mask<T, 32>> : &run<sign_mask<T, 16>>;
+  return encoding_of(binding) == Encoding::kVex256 ? &run<sign_mask<T, 32>>
+                                                   : &run<sign_mask<T, 16>>;
 }
 
 // ---- MASKMOVDQU: bytes with a clear mask bit are neither written nor checked.

@@ -1,5 +1,6 @@
 #pragma once
-// Loads and stores of whole vectors and of single elements; hot, so specialized on the address form.
+// Loads and stores of whole vectors and of single elements; hot, so specialized on the address
+// form.
 
 #include "model/cpu/exec/vector.h"
 

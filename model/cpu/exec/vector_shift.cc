@@ -68,8 +68,8 @@ Handler byte_shift(const Binding& binding, Op& op) {
   return handler;
 }
 
-// ---- forms with the count in a register or memory. The count is always the low quadword of 128 bits,
-// also for YMM registers.
+// ---- forms with the count in a register or memory. The count is always the low quadword of 128
+// bits, also for YMM registers.
 
 template <auto function, Encoding encoding>
 Outcome shift_by(Core& core, const Op& op, const Xmm& count) {
@@ -127,14 +127,17 @@ Handler shift(const Binding& binding, Op& op) {
 
 template <class T>
 Xmm shift_left_each(const Xmm& a, const Xmm& b) {
-  return map_lanes<T>(a, b, [](T x, T n) { return n < sizeof(T) * 8 ? static_cast<T>(x << n) : T{0}; });
+  return map_lanes<T>(a, b,
+                      [](T x, T n) { return n < sizeof(T) * 8 ? static_cast<T>(x << n) : T{0}; });
 }
 template <class T>
 Xmm shift_right_each(const Xmm& a, const Xmm& b) {
-  return map_lanes<T>(a, b, [](T x, T n) { return n < sizeof(T) * 8 ? static_cast<T>(x >> n) : T{0}; });
+  return map_lanes<T>(a, b,
+                      [](T x, T n) { return n < sizeof(T) * 8 ? static_cast<T>(x >> n) : T{0}; });
 }
 Xmm shift_signed_each(const Xmm& a, const Xmm& b) {
-  return map_lanes<u32>(a, b, [](u32 x, u32 n) { return static_cast<i32>(x) >> (n < 32 ? n : 31); });
+  return map_lanes<u32>(a, b,
+                        [](u32 x, u32 n) { return static_cast<i32>(x) >> (n < 32 ? n : 31); });
 }
 
 constexpr InstructionRow kRows[] = {

@@ -91,7 +91,9 @@ Xmm packsswb(const Xmm& a, const Xmm& b) { return lanes(_mm_packs_epi16(host(a),
 Xmm packssdw(const Xmm& a, const Xmm& b) { return lanes(_mm_packs_epi32(host(a), host(b))); }
 Xmm packuswb(const Xmm& a, const Xmm& b) { return lanes(_mm_packus_epi16(host(a), host(b))); }
 Xmm packusdw(const Xmm& a, const Xmm& b) {
-  const auto saturated = [](i32 x) { return static_cast<u16>(x < 0 ? 0 : x > 0xFFFF ? 0xFFFF : x); };
+  const auto saturated = [](i32 x) {
+    return static_cast<u16>(x < 0 ? 0 : x > 0xFFFF ? 0xFFFF : x);
+  };
   Xmm r;
   for (unsigned n = 0; n < 4; ++n) {
     r.set<u16>(n, saturated(a.get<i32>(n)));

@@ -1,5 +1,5 @@
-// PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM. SDM 1 "String and Text Processing Instructions", SDM 2
-// "Imm8 Control Byte Operation for PCMPESTRI / PCMPESTRM / PCMPISTRI / PCMPISTRM".
+// PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM. SDM 1 "String and Text Processing Instructions", SDM
+// 2 "Imm8 Control Byte Operation for PCMPESTRI / PCMPESTRM / PCMPISTRI / PCMPISTRM".
 //
 //   imm: 6 output | 5:4 polarity | 3:2 aggregation | 1 signed | 0 words
 
@@ -74,10 +74,14 @@ u32 equal_ordered(const Strings& s, u64 imm) {
 
 u32 aggregated(const Strings& s, u64 imm) {
   switch (static_cast<Aggregation>(Control::AGGREGATION.get(imm))) {
-    case Aggregation::kEqualAny: return equal_any(s, imm);
-    case Aggregation::kRanges: return ranges(s, imm);
-    case Aggregation::kEqualEach: return equal_each(s, imm);
-    default: return equal_ordered(s, imm);
+    case Aggregation::kEqualAny:
+      return equal_any(s, imm);
+    case Aggregation::kRanges:
+      return ranges(s, imm);
+    case Aggregation::kEqualEach:
+      return equal_each(s, imm);
+    default:
+      return equal_ordered(s, imm);
   }
 }
 
@@ -85,9 +89,12 @@ u32 aggregated(const Strings& s, u64 imm) {
 u32 with_polarity(u32 result, const Strings& s, u64 imm) {
   const u32 all = static_cast<u32>(low_mask(element_count(imm)));
   switch (Control::POLARITY.get(imm)) {
-    case 1: return result ^ all;
-    case 3: return result ^ static_cast<u32>(low_mask(s.b_length));
-    default: return result;
+    case 1:
+      return result ^ all;
+    case 3:
+      return result ^ static_cast<u32>(low_mask(s.b_length));
+    default:
+      return result;
   }
 }
 
@@ -126,8 +133,10 @@ Xmm result_mask(u32 result, u64 imm) {
   }
   for (unsigned n = 0; n < element_count(imm); ++n) {
     if (!(result >> n & 1)) continue;
-    if (imm & Control::WORDS.mask()) r.set<u16>(n, 0xFFFF);
-    else r.set<u8>(n, 0xFF);
+    if (imm & Control::WORDS.mask())
+      r.set<u16>(n, 0xFFFF);
+    else
+      r.set<u8>(n, 0xFF);
   }
   return r;
 }
@@ -175,7 +184,8 @@ template <Lengths lengths, Result kind>
 Handler bind_strings(const Binding& binding, Op& op) {
   bind_operands(binding, op);
   op.imm &= 0xFF;
-  if (binding.code_size == CodeSize::k64 && binding.in.has(ZYDIS_ATTRIB_HAS_REX | ZYDIS_ATTRIB_HAS_VEX) &&
+  if (binding.code_size == CodeSize::k64 &&
+      binding.in.has(ZYDIS_ATTRIB_HAS_REX | ZYDIS_ATTRIB_HAS_VEX) &&
       (binding.in.ins.raw.rex.W || binding.in.ins.raw.vex.W))
     op.imm |= kWideLengths.mask();
   return by_scalar_encoding(encoding_of(binding), [&](auto e) -> Handler {
