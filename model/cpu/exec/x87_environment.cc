@@ -106,10 +106,11 @@ constexpr unsigned kEnvironmentBytes = sizeof(Environment<Word>);
 template <class Word>
 constexpr unsigned kStateBytes = kEnvironmentBytes<Word> + 8 * kRegisterBytes;
 
-// Linear address of an area that can be written from end to end; false: raised.
+// Linear address of an area that can be written on both of its pages; false: raised.
 bool writable_area(Core& core, const Op& op, unsigned size, u64& at) {
-  return operand_linear(core, op, size, Intent::kWrite, at) && core.probe_write(op, at, 1) &&
-         core.probe_write(op, at + size - 1, 1);
+  if (!operand_linear(core, op, size, Intent::kWrite, at) || !core.probe_write(op, at, 1)) return false;
+  const u64 last_page = align_down(at + size - 1, kPageSize);
+  return last_page <= at || core.probe_write(op, last_page, 1);
 }
 
 template <class Word, PointerForm form>
