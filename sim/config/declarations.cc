@@ -23,14 +23,14 @@ constexpr Choice<CacheSharing> kSharings[] = {{"core", CacheSharing::kCore},
                                               {"two_cores", CacheSharing::kTwoCores},
                                               {"package", CacheSharing::kPackage}};
 
-// Bits of IA32_ARCH_CAPABILITIES and CPUID are rows of model/cpu/features.h; these are the rest.
-constexpr SiliconOnlyFeature kSiliconOnly[] = {
-    {"cpuid_fault", "CPUID faulting: MSR_PLATFORM_INFO[31], MSR_MISC_FEATURES_ENABLES", 0xce, 31},
+constexpr ExtraFeature kExtraFeatures[] = {
+    {"cpuid_fault", "CPUID faulting: MSR_PLATFORM_INFO[31], MSR_MISC_FEATURES_ENABLES", true, 0xce,
+     31},
     {"flexmigration_v1", "CPUID masking by MSR 478H (45 nm Core 2)"},
     {"flexmigration_v2", "CPUID masking by MSRs 130H, 131H (Nehalem, Westmere)"},
     {"flexmigration_v3", "CPUID masking by MSRs 132H-134H (Sandy Bridge and later)"},
     {"sgx_keys", "CPUID.07H:EDX[1]"},
-    {"split_lock_detect", "IA32_CORE_CAPABILITIES[5]", 0xcf, 5},
+    {"split_lock_detect", "IA32_CORE_CAPABILITIES[5]", false, 0xcf, 5},
 };
 
 constexpr NamedMsr kMsrs[] = {
@@ -105,13 +105,12 @@ void declare_features(Schema& schema, CoresConfig& cores) {
                     },
                     {.help = where(row), .fallback = "false"});
   }
-  for (const SiliconOnlyFeature& row : kSiliconOnly) {
-    if (cpu::feature_named(row.name)) continue;  // the core model has learned of it
+  for (const ExtraFeature& row : kExtraFeatures) {
     const std::string name(row.name);
     schema.add_flag("cores.features." + name,
                     [&cores, name](bool on) {
-                      std::erase(cores.silicon_only, name);
-                      if (on) cores.silicon_only.push_back(name);
+                      std::erase(cores.extra_features, name);
+                      if (on) cores.extra_features.push_back(name);
                     },
                     {.help = std::string(row.help), .fallback = "false"});
   }
@@ -594,7 +593,7 @@ void declare_parameters(Schema& schema, MachineConfig& machine) {
   declare_iommu(schema, machine.iommu);
 }
 
-std::span<const SiliconOnlyFeature> silicon_only_features() { return kSiliconOnly; }
+std::span<const ExtraFeature> extra_features() { return kExtraFeatures; }
 std::span<const NamedMsr> named_msrs() { return kMsrs; }
 std::span<const NamedMsr> vmx_capability_msrs() { return kVmxMsrs; }
 

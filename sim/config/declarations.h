@@ -15,16 +15,16 @@ namespace vtsim::config {
 // The schema keeps references into `machine`: it must not move while the schema is used.
 void declare_parameters(Schema& schema, MachineConfig& machine);
 
-// What a processor can have beyond CPUID bits, or what no core model has yet: known by name, so
-// that presets can say that the silicon has it and `vtsim config` that it is dropped.
-struct SiliconOnlyFeature {
+// Features that are no rows of model/cpu/features.h: they show in model-specific registers, or no
+// core model has them and presets say so.
+struct ExtraFeature {
   std::string_view name;
   std::string_view help;
-  u32 msr =
-      0;  // where software sees it, if it does: this bit is cleared when the feature is dropped
-  unsigned bit = 0;
+  bool implemented = false;
+  u32 msr = 0;  // the preset's register in which software sees it, if any: the bit is cleared there
+  unsigned bit = 0;  // where the feature is not offered
 };
-std::span<const SiliconOnlyFeature> silicon_only_features();
+std::span<const ExtraFeature> extra_features();
 
 struct NamedMsr {
   std::string_view name;

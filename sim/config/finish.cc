@@ -145,28 +145,54 @@ void add_cpuid_cache(cpu::CpuModel& model, const CpuidCache& cache, cpu::CacheTy
   model.caches.push_back(row);
 }
 
-// Features without VMX are hardware's as well: the capability registers go with the feature.
+// MSR bits of features that are not offered are not shown either.
+void hide_bit(cpu::CpuModel& model, const ExtraFeature& feature) {
+  for (cpu::MsrRow& row : model.msrs) {
+    if (feature.msr != 0 && row.index == feature.msr) row.reset &= ~Flag{feature.bit}.mask();
+  }
+}
+
 void drop_features(CoresConfig& cores) {
   cores.offered = cpu::offered_features(cores.model);
   for (const auto name : cores.model.silicon.without(cores.offered).names()) {
     cores.dropped.push_back({std::string(name), "not implemented"});
   }
-  for (const std::string& name : cores.silicon_only) {
-    cores.dropped.push_back({name, "not implemented"});
-    for (const SiliconOnlyFeature& row : silicon_only_features()) {
-      if (row.name != name || row.msr == 0) continue;
-      for (cpu::MsrRow& msr : cores.model.msrs) {
-        if (msr.index == row.msr) msr.reset &= ~Flag{row.bit}.mask();
-      }
-    }
+  for (const ExtraFeature& feature : extra_features()) {
+    const auto& has = cores.extra_features;
+    const bool is_in_silicon = std::find(has.begin(), has.end(), feature.name) != has.end();
+    if (is_in_silicon && feature.implemented) continue;
+    if (is_in_silicon) cores.dropped.push_back({std::string(feature.name), "not implemented"});
+    hide_bit(cores.model, feature);
   }
+  // The capability registers go with the feature.
   if (!cores.offered[cpu::Feature::kVmx]) cores.model.vmx_capabilities.clear();
+}
+
+// Leaves that the core model composes from other parameters (model/cpu/cpuid.h).
+void check_cpuid_leaves(const Resolved& resolved) {
+  static constexpr u32 kComposed[] = {
+      0,           1,           2,           4,           7,           0xb,         0xd,
+      0x15,        0x16,        0x1f,        0x8000'0000, 0x8000'0001, 0x8000'0002, 0x8000'0003,
+      0x8000'0004, 0x8000'0005, 0x8000'0006, 0x8000'0007, 0x8000'0008};
+  for (const Setting& at : resolved.settings) {
+    constexpr std::string_view kPrefix = "cores.cpuid.leaf.";
+    const std::string& key = at.parameter.key;
+    if (!key.starts_with(kPrefix)) continue;
+    const std::string leaf =
+        key.substr(kPrefix.size(), key.find('.', kPrefix.size()) - kPrefix.size());
+    const u64 number = parse_quantity(leaf, Quantity::kCount).value_or(0);
+    if (std::find(std::begin(kComposed), std::end(kComposed), number) == std::end(kComposed))
+      continue;
+    fail(resolved, key, "this leaf is composed from other parameters",
+         "cores.features, cores.cpuid");
+  }
 }
 
 }  // namespace
 
 void check_and_finish(Resolved& resolved) {
   check_cores(resolved);
+  check_cpuid_leaves(resolved);
   check_memory(resolved);
   check_timing(resolved);
   check_devices(resolved);

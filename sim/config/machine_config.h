@@ -121,8 +121,8 @@ struct CoresConfig {
   u64 frequency_hz = 0;      // of the core clock: functional mode retires one instruction a cycle
   cpu::CpuModel model;       // the silicon; model.silicon without what the user masked
   cpu::CpuFeatures offered;  // silicon AND implemented
-  std::vector<DroppedFeature> dropped;    // in the silicon, not offered
-  std::vector<std::string> silicon_only;  // in the silicon, unknown to the core model
+  std::vector<DroppedFeature> dropped;      // in the silicon, not offered
+  std::vector<std::string> extra_features;  // of the silicon, by extra_features()'s names
   CpuidCache cpuid_l1d, cpuid_l1i, cpuid_l2, cpuid_l3;
   CachesTiming caches;
   MmuTiming mmu;

@@ -138,6 +138,8 @@ TEST_CASE("each error names file, line, key, what was expected and the nearest n
        "unknown parameter", "", "cores.msr.IA32_MISC_ENABLE"},
       {"cores: { cpuid: { leaf: { 0x6: [1, 2, 3] } } }\n", 1, "cores.cpuid.leaf.0x6",
        "a list is not valid here", "a list of 4 integers up to 0xffffffff", ""},
+      {"cores:\n  cpuid: { leaf: { 0x7: [0, 0, 0, 0] } }\n", 2, "cores.cpuid.leaf.0x7",
+       "this leaf is composed from other parameters", "cores.features, cores.cpuid", ""},
       {"cores: { count: { valu: 1 } }\n", 1, "cores.count", "'valu' is not valid here",
        "a value, or {value: ..., source: \"...\"}", ""},
       {"cores: { count: { source: x } }\n", 1, "cores.count", "no value",
@@ -218,8 +220,7 @@ TEST_CASE("devices of a platform and of options add up") {
 }
 
 TEST_CASE("what is offered is silicon and implemented, less what the user masks") {
-  const Resolved r =
-      resolve_text("cores: { preset: skylake, features: { sse4_2: false, cpuid_fault: true } }\n");
+  const Resolved r = resolve_text("cores: { preset: skylake, features: { sse4_2: false } }\n");
   const CoresConfig& cores = r.machine.cores;
   CHECK_FALSE(cores.offered[cpu::Feature::kSse42]);
   CHECK(cores.offered[cpu::Feature::kSse41]);
@@ -237,15 +238,22 @@ TEST_CASE("what is offered is silicon and implemented, less what the user masks"
   for (const auto name : cores.offered.names()) CHECK_FALSE(dropped(std::string(name)));
 }
 
-TEST_CASE("CPUID faulting that is not implemented is not enumerated") {
-  const Resolved r = resolve({"q35-skylake", {}, {}}, source_platforms());
-  if (cpu::feature_named("cpuid_fault")) return;  // then the core model composes the bit
-  const auto& msrs = r.machine.cores.model.msrs;
-  const auto row =
-      std::find_if(msrs.begin(), msrs.end(), [](const auto& m) { return m.index == 0xce; });
-  REQUIRE(row != msrs.end());
-  CHECK((row->reset >> 31 & 1) == 0);
-  CHECK((row->reset >> 8 & 0xff) == 21);  // the ratio stays
+TEST_CASE("an MSR bit of a feature that is not offered is cleared, the others stay") {
+  const auto platform_info = [](const Resolved& r) {
+    const auto& msrs = r.machine.cores.model.msrs;
+    return std::find_if(msrs.begin(), msrs.end(), [](const auto& m) { return m.index == 0xce; })
+        ->reset;
+  };
+  constexpr Flag kCpuidFaulting{31};
+  const Resolved with = resolve({"q35-skylake", {}, {}}, source_platforms());
+  CHECK((platform_info(with) & kCpuidFaulting.mask()) != 0);
+  const Resolved without = resolve(
+      {"q35-skylake", {{"--set", "cores.features.cpuid_fault", "false"}}, {}}, source_platforms());
+  CHECK(platform_info(without) == (platform_info(with) & ~kCpuidFaulting.mask()));
+  const Resolved nehalem = resolve({"q35-nehalem", {}, {}}, source_platforms());
+  const auto& dropped = nehalem.machine.cores.dropped;
+  CHECK(std::any_of(dropped.begin(), dropped.end(),
+                    [](const DroppedFeature& f) { return f.name == "flexmigration_v2"; }));
 }
 
 TEST_CASE("a printed configuration resolves to the same machine") {
