@@ -124,7 +124,7 @@ for ((i = 1; i <= runs; ++i)); do
   done
 done
 
-instructions=nan
+instructions=-
 if [ -f "$out/vtsim.stats.csv" ]; then
   instructions=$(awk -F, '$3 == "instructions" { n = $4 } END { print n }' "$out/vtsim.stats.csv")
 fi
@@ -140,7 +140,7 @@ for name in "${simulators[@]}"; do
   wall=$(for log in "${logs[@]}"; do cut -d' ' -f1 "$log.time"; done | median)
   peak=$(for log in "${logs[@]}"; do cut -d' ' -f2 "$log.time"; done | median)
   awk -v name="$name" -v wall="$wall" -v n="$instructions" -v peak="$peak" 'BEGIN {
-    printf "%-9s %7.2f %14s %7s %9.0f", name, wall, n, n == "nan" ? "-" : sprintf("%.0f", n / wall / 1e6), peak / 1024 }'
+    printf "%-9s %7.2f %14s %7s %9.0f", name, wall, n, n == "-" ? "-" : sprintf("%.0f", n / wall / 1e6), peak / 1024 }'
   for phase in "${phases[@]}"; do
     printf ' %10.2f' "$(for log in "${logs[@]}"; do phase_seconds "$log" "$phase"; done | median)"
   done
