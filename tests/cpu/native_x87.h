@@ -37,12 +37,12 @@ class NativeX87 {
 
   // `instruction` may address memory by RDX only.
   void assemble(std::span<const u8> instruction) {
-    constexpr u8 kBefore[] = {0xFF, 0x31,    // push [rcx]
-                              0x9D,          // popfq
-                              0xDD, 0x27};   // frstor [rdi]
-    constexpr u8 kAfter[] = {0x9C,           // pushfq
-                             0x8F, 0x01,     // pop [rcx]
-                             0xDD, 0x36,     // fnsave [rsi]
+    constexpr u8 kBefore[] = {0xFF, 0x31,   // push [rcx]
+                              0x9D,         // popfq
+                              0xDD, 0x27};  // frstor [rdi]
+    constexpr u8 kAfter[] = {0x9C,          // pushfq
+                             0x8F, 0x01,    // pop [rcx]
+                             0xDD, 0x36,    // fnsave [rsi]
                              0xC3};
     u8* at = code_;
     const auto append = [&at](const auto& bytes) {
@@ -55,8 +55,8 @@ class NativeX87 {
   }
   X87Image run(const X87Image& before, u8* operand, u64& rflags) const {
     X87Image after;
-    reinterpret_cast<void (*)(const X87Image*, X87Image*, u8*, u64*)>(code_)(&before, &after, operand,
-                                                                             &rflags);
+    reinterpret_cast<void (*)(const X87Image*, X87Image*, u8*, u64*)>(code_)(&before, &after,
+                                                                             operand, &rflags);
     return after;
   }
 

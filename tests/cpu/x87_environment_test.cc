@@ -1,5 +1,5 @@
-// x87 control instructions, pending exceptions, the instruction and data pointers, and the environment
-// in memory. Layouts and rules: SDM 1 "Programming with the x87 FPU".
+// x87 control instructions, pending exceptions, the instruction and data pointers, and the
+// environment in memory. Layouts and rules: SDM 1 "Programming with the x87 FPU".
 
 #include <catch2/catch.hpp>
 #include <initializer_list>
@@ -34,7 +34,8 @@ struct Machine : BareMachine {
     state().gdtr = {kGdt, sizeof descriptors - 1};
     state().idtr = {kIdt, 0xFFF};
     for (const u8 vector : {kMf, kPf, kNm}) {
-      const u64 gate[] = {(kHandler >> 16) << 48 | 0x8E00ull << 32 | 8 << 16 | (kHandler & 0xFFFF), 0};
+      const u64 gate[] = {(kHandler >> 16) << 48 | 0x8E00ull << 32 | 8 << 16 | (kHandler & 0xFFFF),
+                          0};
       put(kIdt + 16u * vector, gate, sizeof gate);
     }
     const u8 halt = 0xF4;
@@ -44,7 +45,8 @@ struct Machine : BareMachine {
     CoreState& s = state();
     s.cr0 = Reg<Cr0>(0x30);
     for (auto& segment : s.seg)
-      segment = {.selector = 0x1000, .rights = Reg<SegmentRights>(0x93), .limit = 0xFFFF, .base = kCode};
+      segment = {
+          .selector = 0x1000, .rights = Reg<SegmentRights>(0x93), .limit = 0xFFFF, .base = kCode};
     s.seg[kDs].selector = 0x2000;
     s.seg[kDs].base = kData;
     core().mode_changed();
@@ -125,7 +127,8 @@ TEST_CASE("an unmasked exception waits for the next waiting instruction") {
   m.long_mode();
   m.x87().control = 0x037B;  // zero divide unmasked
   SECTION("#MF at FWAIT") {
-    m.execute({0xD9, 0xE8, 0xD9, 0xEE, 0xDE, 0xF9, 0xDF, 0xE0, 0x9B});  // fld1 fldz fdivp fnstsw fwait
+    m.execute(
+        {0xD9, 0xE8, 0xD9, 0xEE, 0xDE, 0xF9, 0xDF, 0xE0, 0x9B});  // fld1 fldz fdivp fnstsw fwait
     CHECK(m.trapped());
     CHECK(m.faulting_rip() == kCode + 8);
     CHECK((m.state().gpr[kRax] & 0xFFFF) == 0xB084);  // B, ES, ZE, TOP 6: not popped
@@ -156,8 +159,8 @@ TEST_CASE("an unmasked exception waits for the next waiting instruction") {
 TEST_CASE("a stack fault sets IE and SF, and C1 by its direction") {
   Machine m;
   m.long_mode();
-  m.execute({0xD9, 0xE8, 0xD9, 0xE8, 0xD9, 0xE8, 0xD9, 0xE8, 0xD9, 0xE8, 0xD9, 0xE8, 0xD9, 0xE8, 0xD9,
-             0xE8});
+  m.execute({0xD9, 0xE8, 0xD9, 0xE8, 0xD9, 0xE8, 0xD9, 0xE8, 0xD9, 0xE8, 0xD9, 0xE8, 0xD9, 0xE8,
+             0xD9, 0xE8});
   CHECK(m.x87().empty == 0);
   CHECK(m.x87().status == 0);
   m.execute({0xD9, 0xE8});
@@ -185,13 +188,13 @@ TEST_CASE("a store that faults changes neither the stack nor the status") {
     CHECK(same(before, m.x87()));
     CHECK(m.at<u32>(end) == 0x55555555);
   };
-  try_at({0xDD, 0x19});              // fstp qword [rcx]
-  try_at({0xDB, 0x39});              // fstp tbyte [rcx]
-  try_at({0xDF, 0x39});              // fistp qword [rcx]
-  try_at({0xDF, 0x31});              // fbstp [rcx]
-  try_at({0xD9, 0x31});              // fnstenv [rcx]
-  try_at({0xDD, 0x31});              // fnsave [rcx]
-  try_at({0xDD, 0x21});              // frstor [rcx]
+  try_at({0xDD, 0x19});  // fstp qword [rcx]
+  try_at({0xDB, 0x39});  // fstp tbyte [rcx]
+  try_at({0xDF, 0x39});  // fistp qword [rcx]
+  try_at({0xDF, 0x31});  // fbstp [rcx]
+  try_at({0xD9, 0x31});  // fnstenv [rcx]
+  try_at({0xDD, 0x31});  // fnsave [rcx]
+  try_at({0xDD, 0x21});  // frstor [rcx]
 }
 
 TEST_CASE("the instruction pointer follows every instruction, the others as the processor says") {

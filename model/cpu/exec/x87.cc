@@ -57,8 +57,8 @@ void X87::push_checked(const Float80& value) {
 }
 
 // SDM 1 "x87 FPU Instruction and Data (Operand) Pointers", "Last Instruction Opcode": on processors
-// with FDP_EXCPTN_ONLY the data pointer, and without IA32_MISC_ENABLE's compatibility mode the opcode,
-// are kept for unmasked exceptions only.
+// with FDP_EXCPTN_ONLY the data pointer, and without IA32_MISC_ENABLE's compatibility mode the
+// opcode, are kept for unmasked exceptions only.
 void X87::note_pointers(const Op& op) {
   constexpr Flag kFopcodeCompatibility{2};
   const bool unmasked = bit(s_.status, X87Status::ES.position);
@@ -76,7 +76,8 @@ unsigned bind_x87_operands(const Binding& binding, Op& op) {
   const auto& in = binding.in;
   const auto& modrm = in.ins.raw.modrm;
   op.dst = modrm.rm;
-  op.imm = (in.ins.opcode & 7ull) << 8 | static_cast<u64>(modrm.mod << 6 | modrm.reg << 3 | modrm.rm);
+  op.imm =
+      (in.ins.opcode & 7ull) << 8 | static_cast<u64>(modrm.mod << 6 | modrm.reg << 3 | modrm.rm);
   if (!has_memory(binding)) return 0;
   for (unsigned n = 0; n < in.ins.operand_count; ++n) {
     if (!in.is_memory(n)) continue;

@@ -2,8 +2,9 @@
 // The x87 FPU as its instructions see it: the register stack, the status word, exceptions, and the
 // frame of every non-control instruction. SDM 1 "Programming with the x87 FPU".
 //
-// An instruction is a function bool(X87&, const Op&): false when a memory access raised an exception
-// (nothing has changed then). The row binds it with bind_x87<function>, which leaves in the op
+// An instruction is a function bool(X87&, const Op&): false when a memory access raised an
+// exception (nothing has changed then). The row binds it with bind_x87<function>, which leaves in
+// the op
 //   dst   i of ST(i) (register forms)      mem   the memory operand, if there is one
 //   imm   the opcode as FOP keeps it: low 3 bits of the first byte, ModRM
 
@@ -13,7 +14,8 @@
 namespace vtsim::cpu {
 
 struct X87Status {
-  static constexpr Flag IE{0}, DE{1}, ZE{2}, OE{3}, UE{4}, PE{5}, SF{6}, ES{7}, C0{8}, C1{9}, C2{10};
+  static constexpr Flag IE{0}, DE{1}, ZE{2}, OE{3}, UE{4}, PE{5}, SF{6}, ES{7}, C0{8}, C1{9},
+      C2{10};
   static constexpr Field TOP{13, 11};
   static constexpr Flag C3{14}, B{15};
   static constexpr Field EXCEPTIONS{5, 0};
@@ -146,9 +148,12 @@ Handler bind_x87(const Binding& binding, Op& op) {
 template <X87Function m16, X87Function m32, X87Function m64 = m32>
 Handler bind_x87_integer(const Binding& binding, Op& op) {
   switch (bind_x87_operands(binding, op)) {
-    case 16: return &run<x87_instruction<m16>>;
-    case 32: return &run<x87_instruction<m32>>;
-    default: return &run<x87_instruction<m64>>;
+    case 16:
+      return &run<x87_instruction<m16>>;
+    case 32:
+      return &run<x87_instruction<m32>>;
+    default:
+      return &run<x87_instruction<m64>>;
   }
 }
 

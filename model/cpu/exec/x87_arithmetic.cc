@@ -50,9 +50,12 @@ bool from_memory(X87& x87, const Op& op) {
 template <class Operation>
 Handler bind_arithmetic(const Binding& binding, Op& op) {
   switch (bind_x87_operands(binding, op)) {
-    case 32: return &run<x87_instruction<from_memory<Operation, Single>>>;
-    case 64: return &run<x87_instruction<from_memory<Operation, Double>>>;
-    default: break;
+    case 32:
+      return &run<x87_instruction<from_memory<Operation, Single>>>;
+    case 64:
+      return &run<x87_instruction<from_memory<Operation, Double>>>;
+    default:
+      break;
   }
   return binding.in.ins.opcode == 0xD8 ? &run<x87_instruction<to_st0<Operation>>>
                                        : &run<x87_instruction<to_sti<Operation, Pop::kNo>>>;
@@ -118,8 +121,8 @@ Float80 scaled(const Float80& x, int by) {
   return make_float80(x.negative(), 0, x.significand << shift >> (1 - exponent));
 }
 
-// SDM 2 "FPREM": exponents that differ by D >= 64 are brought nearer by N, a number between 32 and 63
-// that the manual leaves to the processor. SDM-NOTE: processors use 32 + D mod 32.
+// SDM 2 "FPREM": exponents that differ by D >= 64 are brought nearer by N, a number between 32 and
+// 63 that the manual leaves to the processor. SDM-NOTE: processors use 32 + D mod 32.
 X87Result<Float80> partial_remainder(u16 control, const Float80& a, const Float80& b, int d) {
   const int n = 32 + d % 32;
   auto result = host::remainder(control, a, scaled(b, d - n));
@@ -144,7 +147,8 @@ struct Remainder {
 
 bool fscale(X87& x87, const Op&) { return on_registers<Scale, Pop::kNo>(x87, 0, 1); }
 
-// C2 tells whether the reduction is partial; C0, C3 and C1 are the quotient's low bits where there is one.
+// C2 tells whether the reduction is partial; C0, C3 and C1 are the quotient's low bits where there
+// is one.
 template <BinaryFunction complete>
 bool fprem(X87& x87, const Op&) {
   x87.set_condition(X87Status::C2, false);
@@ -170,8 +174,10 @@ struct Parts {
 
 Parts parts_of(u16 control, const Float80& x) {
   switch (class_of(x)) {
-    case FloatClass::kZero: return {infinity80(true), x, X87Status::kZeroDivide};
-    case FloatClass::kInfinity: return {infinity80(false), x};
+    case FloatClass::kZero:
+      return {infinity80(true), x, X87Status::kZeroDivide};
+    case FloatClass::kInfinity:
+      return {infinity80(false), x};
     case FloatClass::kDenormal:
     case FloatClass::kNormal: {
       const bool denormal = class_of(x) == FloatClass::kDenormal;

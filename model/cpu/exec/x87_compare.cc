@@ -57,9 +57,12 @@ bool ftst(X87& x87, const Op&) {
 template <unsigned pops>
 Handler bind_fcom(const Binding& binding, Op& op) {
   switch (bind_x87_operands(binding, op)) {
-    case 32: return &run<x87_instruction<with_memory<Single, pops>>>;
-    case 64: return &run<x87_instruction<with_memory<Double, pops>>>;
-    default: return &run<x87_instruction<with_register<host::Ordered, pops>>>;
+    case 32:
+      return &run<x87_instruction<with_memory<Single, pops>>>;
+    case 64:
+      return &run<x87_instruction<with_memory<Double, pops>>>;
+    default:
+      return &run<x87_instruction<with_register<host::Ordered, pops>>>;
   }
 }
 
@@ -83,7 +86,8 @@ bool to_flags(X87& x87, const Op& op) {
   return true;
 }
 
-//   C3 C2 C0   000 unsupported  001 NaN  010 normal  011 infinity  100 zero  101 empty  110 denormal
+//   C3 C2 C0   000 unsupported  001 NaN  010 normal  011 infinity  100 zero  101 empty  110
+//   denormal
 bool fxam(X87& x87, const Op&) {
   const Float80 value = x87.st(0);
   bool c3 = false, c2 = false, c0 = false;
@@ -91,13 +95,24 @@ bool fxam(X87& x87, const Op&) {
     c3 = c0 = true;
   } else {
     switch (class_of(value)) {
-      case FloatClass::kUnsupported: break;
+      case FloatClass::kUnsupported:
+        break;
       case FloatClass::kQuietNan:
-      case FloatClass::kSignalingNan: c0 = true; break;
-      case FloatClass::kNormal: c2 = true; break;
-      case FloatClass::kInfinity: c2 = c0 = true; break;
-      case FloatClass::kZero: c3 = true; break;
-      case FloatClass::kDenormal: c3 = c2 = true; break;
+      case FloatClass::kSignalingNan:
+        c0 = true;
+        break;
+      case FloatClass::kNormal:
+        c2 = true;
+        break;
+      case FloatClass::kInfinity:
+        c2 = c0 = true;
+        break;
+      case FloatClass::kZero:
+        c3 = true;
+        break;
+      case FloatClass::kDenormal:
+        c3 = c2 = true;
+        break;
     }
   }
   x87.set_condition(X87Status::C3, c3);

@@ -68,7 +68,9 @@ bool ffree(X87& x87, const Op& op) {
 constexpr InstructionRow kRows[] = {
     x87_row(ZYDIS_MNEMONIC_FNINIT, plain<fninit>),
     x87_row(ZYDIS_MNEMONIC_FNCLEX, plain<fnclex>),
-    {.mnemonic = ZYDIS_MNEMONIC_FWAIT, .bind = plain<fwait>, .gate = Gate::kX87Wait,
+    {.mnemonic = ZYDIS_MNEMONIC_FWAIT,
+     .bind = plain<fwait>,
+     .gate = Gate::kX87Wait,
      .timing = Timing::kX87},
     x87_row(ZYDIS_MNEMONIC_FNSTCW, plain<fnstcw>),
     x87_row(ZYDIS_MNEMONIC_FLDCW, plain<fldcw>),

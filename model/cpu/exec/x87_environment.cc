@@ -1,8 +1,8 @@
 // The x87 environment and state in memory: FLDENV, FNSTENV, FRSTOR, FNSAVE.
 // SDM 1 "Saving the x87 FPU's State with FSTENV/FNSTENV and FSAVE/FNSAVE".
 //
-// Seven words of 2 (16-bit operand size) or 4 bytes, the upper halves of the first three and the last
-// reserved (ones); after them FNSAVE has ST(0) to ST(7), 10 bytes each:
+// Seven words of 2 (16-bit operand size) or 4 bytes, the upper halves of the first three and the
+// last reserved (ones); after them FNSAVE has ST(0) to ST(7), 10 bytes each:
 //
 //   word  protected mode         real-address and virtual-8086 mode
 //   0     FCW                    FCW
@@ -39,7 +39,7 @@ u16 full_tag_word(const X87State& x87) {
   unsigned tags = 0;
   for (unsigned n = 0; n < 8; ++n) {
     const FloatClass c = class_of(Float80::from(x87.reg[n]));
-    const unsigned tag = bit(x87.empty, n)            ? 3
+    const unsigned tag = bit(x87.empty, n)          ? 3
                          : c == FloatClass::kNormal ? 0
                          : c == FloatClass::kZero   ? 1
                                                     : 2;
@@ -108,7 +108,8 @@ constexpr unsigned kStateBytes = kEnvironmentBytes<Word> + 8 * kRegisterBytes;
 
 // Linear address of an area that can be written on both of its pages; false: raised.
 bool writable_area(Core& core, const Op& op, unsigned size, u64& at) {
-  if (!operand_linear(core, op, size, Intent::kWrite, at) || !core.probe_write(op, at, 1)) return false;
+  if (!operand_linear(core, op, size, Intent::kWrite, at) || !core.probe_write(op, at, 1))
+    return false;
   const u64 last_page = align_down(at + size - 1, kPageSize);
   return last_page <= at || core.probe_write(op, last_page, 1);
 }
@@ -149,7 +150,8 @@ Outcome fnstenv(Core& core, const Op& op) {
 template <class Word, PointerForm form>
 Outcome fnsave(Core& core, const Op& op) {
   u64 at;
-  if (!writable_area(core, op, kStateBytes<Word>, at) || !store_environment<Word, form>(core, op, at))
+  if (!writable_area(core, op, kStateBytes<Word>, at) ||
+      !store_environment<Word, form>(core, op, at))
     return Outcome::kFault;
   X87State& x87 = core.state.x87;
   at += kEnvironmentBytes<Word>;
@@ -208,9 +210,8 @@ Handler bind_area(const Binding& binding, Op& op) {
 constexpr PointerForm kP = PointerForm::kProtected, kR = PointerForm::kReal;
 
 constexpr InstructionRow kRows[] = {
-    x87_row(ZYDIS_MNEMONIC_FNSTENV,
-            bind_area<run<fnstenv<u32, kP>>, run<fnstenv<u16, kP>>, run<fnstenv<u32, kR>>,
-                      run<fnstenv<u16, kR>>>),
+    x87_row(ZYDIS_MNEMONIC_FNSTENV, bind_area<run<fnstenv<u32, kP>>, run<fnstenv<u16, kP>>,
+                                              run<fnstenv<u32, kR>>, run<fnstenv<u16, kR>>>),
     x87_row(ZYDIS_MNEMONIC_FLDENV, bind_area<run<fldenv<u32, kP>>, run<fldenv<u16, kP>>,
                                              run<fldenv<u32, kR>>, run<fldenv<u16, kR>>>),
     x87_row(ZYDIS_MNEMONIC_FNSAVE, bind_area<run<fnsave<u32, kP>>, run<fnsave<u16, kP>>,

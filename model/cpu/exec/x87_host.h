@@ -1,6 +1,6 @@
 #pragma once
-// Exact x87 operations, done by the host's FPU under the guest's control word. IEEE 754 and the manual
-// define every bit of their results, so that they are the same on every host: SDM 1 "x87 FPU
+// Exact x87 operations, done by the host's FPU under the guest's control word. IEEE 754 and the
+// manual define every bit of their results, so that they are the same on every host: SDM 1 "x87 FPU
 // Floating-Point Exception Handling". What processors leave open is computed elsewhere.
 //
 // Each function leaves the host's FPU as it found it: empty, no exceptions, control word 037FH. An
@@ -30,60 +30,58 @@ class ControlWord {
 };
 
 // ST(0) = ST(0) op source; the source in a register.
-#define VTSIM_X87_BINARY(name, instruction)                                                  \
-  inline X87Result<Float80> name(u16 control, const Float80& a, const Float80& b) {          \
-    X87Result<Float80> r;                                                                    \
-    const ControlWord guest(control);                                                        \
-    asm volatile("fnclex\n\tfldt %[b]\n\tfldt %[a]\n\t" instruction                          \
-                 "\n\tfnstsw %[status]\n\tfnclex\n\tfstpt %[r]\n\tfstp %%st(0)"              \
-                 : [r] "=m"(r.value), [status] "=m"(r.status)                                \
-                 : [a] "m"(a), [b] "m"(b)                                                    \
-                 : "st", "st(1)");                                                           \
-    return r;                                                                                \
+#define VTSIM_X87_BINARY(name, instruction)                                         \
+  inline X87Result<Float80> name(u16 control, const Float80& a, const Float80& b) { \
+    X87Result<Float80> r;                                                           \
+    const ControlWord guest(control);                                               \
+    asm volatile("fnclex\n\tfldt %[b]\n\tfldt %[a]\n\t" instruction                 \
+                 "\n\tfnstsw %[status]\n\tfnclex\n\tfstpt %[r]\n\tfstp %%st(0)"     \
+                 : [r] "=m"(r.value), [status] "=m"(r.status)                       \
+                 : [a] "m"(a), [b] "m"(b)                                           \
+                 : "st", "st(1)");                                                  \
+    return r;                                                                       \
   }
 // The source in memory, as m32fp or m64fp.
-#define VTSIM_X87_MEMORY(name, Source, instruction)                                          \
-  inline X87Result<Float80> name(u16 control, const Float80& a, const Source& b) {           \
-    X87Result<Float80> r;                                                                    \
-    const ControlWord guest(control);                                                        \
-    asm volatile("fnclex\n\tfldt %[a]\n\t" instruction                                       \
-                 " %[b]\n\tfnstsw %[status]\n\tfnclex\n\tfstpt %[r]"                         \
-                 : [r] "=m"(r.value), [status] "=m"(r.status)                                \
-                 : [a] "m"(a), [b] "m"(b)                                                    \
-                 : "st");                                                                    \
-    return r;                                                                                \
+#define VTSIM_X87_MEMORY(name, Source, instruction)                                \
+  inline X87Result<Float80> name(u16 control, const Float80& a, const Source& b) { \
+    X87Result<Float80> r;                                                          \
+    const ControlWord guest(control);                                              \
+    asm volatile("fnclex\n\tfldt %[a]\n\t" instruction                             \
+                 " %[b]\n\tfnstsw %[status]\n\tfnclex\n\tfstpt %[r]"               \
+                 : [r] "=m"(r.value), [status] "=m"(r.status)                      \
+                 : [a] "m"(a), [b] "m"(b)                                          \
+                 : "st");                                                          \
+    return r;                                                                      \
   }
-#define VTSIM_X87_UNARY(name, instruction)                                                   \
-  inline X87Result<Float80> name(u16 control, const Float80& a) {                            \
-    X87Result<Float80> r;                                                                    \
-    const ControlWord guest(control);                                                        \
-    asm volatile("fnclex\n\tfldt %[a]\n\t" instruction                                       \
-                 "\n\tfnstsw %[status]\n\tfnclex\n\tfstpt %[r]"                              \
-                 : [r] "=m"(r.value), [status] "=m"(r.status)                                \
-                 : [a] "m"(a)                                                                \
-                 : "st");                                                                    \
-    return r;                                                                                \
+#define VTSIM_X87_UNARY(name, instruction)                        \
+  inline X87Result<Float80> name(u16 control, const Float80& a) { \
+    X87Result<Float80> r;                                         \
+    const ControlWord guest(control);                             \
+    asm volatile("fnclex\n\tfldt %[a]\n\t" instruction            \
+                 "\n\tfnstsw %[status]\n\tfnclex\n\tfstpt %[r]"   \
+                 : [r] "=m"(r.value), [status] "=m"(r.status)     \
+                 : [a] "m"(a)                                     \
+                 : "st");                                         \
+    return r;                                                     \
   }
-// ST(0) into memory. The value is undefined when an unmasked exception forbids the store. `clean_up`
-// empties the stack: by a pop, or, after instructions that may have popped, by FNINIT.
-#define VTSIM_X87_STORE(name, T, instruction, clean_up)                                      \
-  inline X87Result<T> name(u16 control, const Float80& a) {                                  \
-    X87Result<T> r;                                                                          \
-    const ControlWord guest(control);                                                        \
-    asm volatile("fnclex\n\tfldt %[a]\n\t" instruction                                       \
-                 " %[r]\n\tfnstsw %[status]\n\t" clean_up                                    \
-                 : [r] "+m"(r.value), [status] "=m"(r.status)                                \
-                 : [a] "m"(a)                                                                \
-                 : "st");                                                                    \
-    return r;                                                                                \
+// ST(0) into memory. The value is undefined when an unmasked exception forbids the store.
+// `clean_up` empties the stack: by a pop, or, after instructions that may have popped, by FNINIT.
+#define VTSIM_X87_STORE(name, T, instruction, clean_up)                                         \
+  inline X87Result<T> name(u16 control, const Float80& a) {                                     \
+    X87Result<T> r;                                                                             \
+    const ControlWord guest(control);                                                           \
+    asm volatile("fnclex\n\tfldt %[a]\n\t" instruction " %[r]\n\tfnstsw %[status]\n\t" clean_up \
+                 : [r] "+m"(r.value), [status] "=m"(r.status)                                   \
+                 : [a] "m"(a)                                                                   \
+                 : "st");                                                                       \
+    return r;                                                                                   \
   }
 #define VTSIM_X87_POP "fnclex\n\tfstp %%st(0)"
 
-#define VTSIM_X87_ARITHMETIC(Name, mnemonic)                                                 \
-  struct Name {                                                                              \
-    static VTSIM_X87_BINARY(apply, mnemonic " %%st(1), %%st")                                \
-    static VTSIM_X87_MEMORY(apply, Single, mnemonic "s")                                     \
-    static VTSIM_X87_MEMORY(apply, Double, mnemonic "l")                                     \
+#define VTSIM_X87_ARITHMETIC(Name, mnemonic)                                              \
+  struct Name {                                                                           \
+    static VTSIM_X87_BINARY(apply, mnemonic " %%st(1), %%st") static VTSIM_X87_MEMORY(    \
+        apply, Single, mnemonic "s") static VTSIM_X87_MEMORY(apply, Double, mnemonic "l") \
   };
 
 VTSIM_X87_ARITHMETIC(Add, "fadd")
@@ -101,9 +99,8 @@ inline Float80 operand_of(i32 x) { return float80_of(x); }
 
 // Comparisons: the status word's C3, C2 and C0; the value is ST(0) as it was.
 struct Ordered {
-  static VTSIM_X87_BINARY(apply, "fcom %%st(1)")
-  static VTSIM_X87_MEMORY(apply, Single, "fcoms")
-  static VTSIM_X87_MEMORY(apply, Double, "fcoml")
+  static VTSIM_X87_BINARY(apply, "fcom %%st(1)") static VTSIM_X87_MEMORY(
+      apply, Single, "fcoms") static VTSIM_X87_MEMORY(apply, Double, "fcoml")
 };
 struct Unordered {
   static VTSIM_X87_BINARY(apply, "fucom %%st(1)")

@@ -29,12 +29,12 @@ X87Result<Float80> widen(bool negative, unsigned exponent, u64 fraction, unsigne
   return {make_float80(negative, rebias + 1 - shift, fraction << shift), X87Status::kDenormal};
 }
 X87Result<Float80> widen(Single x) {
-  return widen(bit(x.bits, 31), static_cast<unsigned>(bits(x.bits, 30, 23)), bits(x.bits, 22, 0) << 40,
-               8);
+  return widen(bit(x.bits, 31), static_cast<unsigned>(bits(x.bits, 30, 23)),
+               bits(x.bits, 22, 0) << 40, 8);
 }
 X87Result<Float80> widen(Double x) {
-  return widen(bit(x.bits, 63), static_cast<unsigned>(bits(x.bits, 62, 52)), bits(x.bits, 51, 0) << 11,
-               11);
+  return widen(bit(x.bits, 63), static_cast<unsigned>(bits(x.bits, 62, 52)),
+               bits(x.bits, 51, 0) << 11, 11);
 }
 
 // ---- FLD, FILD, FBLD
@@ -156,11 +156,12 @@ bool fist(X87& x87, const Op& op) {
 }
 template <class T>
 bool fisttp(X87& x87, const Op& op) {
-  return store<Pop::kYes>(
-      x87, op, std::numeric_limits<T>::min(), [](u16 control, const Float80& value) {
-        constexpr u64 kTruncate = static_cast<u64>(Rounding::kZero);
-        return host::Round<T>::apply(static_cast<u16>(X87Control::RC.put(control, kTruncate)), value);
-      });
+  return store<Pop::kYes>(x87, op, std::numeric_limits<T>::min(),
+                          [](u16 control, const Float80& value) {
+                            constexpr u64 kTruncate = static_cast<u64>(Rounding::kZero);
+                            return host::Round<T>::apply(
+                                static_cast<u16>(X87Control::RC.put(control, kTruncate)), value);
+                          });
 }
 bool fbstp(X87& x87, const Op& op) {
   constexpr host::PackedDecimal kIndefinite{{0, 0, 0, 0, 0, 0, 0, 0xC0, 0xFF, 0xFF}};
@@ -170,10 +171,14 @@ bool fbstp(X87& x87, const Op& op) {
 template <X87Function in_register, X87Function m32, X87Function m64, X87Function m80 = m64>
 Handler bind_transfer(const Binding& binding, Op& op) {
   switch (bind_x87_operands(binding, op)) {
-    case 32: return &run<x87_instruction<m32>>;
-    case 64: return &run<x87_instruction<m64>>;
-    case 80: return &run<x87_instruction<m80>>;
-    default: return &run<x87_instruction<in_register>>;
+    case 32:
+      return &run<x87_instruction<m32>>;
+    case 64:
+      return &run<x87_instruction<m64>>;
+    case 80:
+      return &run<x87_instruction<m80>>;
+    default:
+      return &run<x87_instruction<in_register>>;
   }
 }
 template <Pop pop, X87Function m80 = fst64<pop>>
@@ -206,14 +211,15 @@ bool fcmov(X87& x87, const Op& op) {
 
 struct Constant80 {
   u16 exponent;
-  u64 truncated;     // the significand, rounded towards zero
-  bool rounds_up;    // to nearest
+  u64 truncated;   // the significand, rounded towards zero
+  bool rounds_up;  // to nearest
 };
 
 template <auto constant>
 bool load_constant(X87& x87, const Op&) {
   const Rounding rounding = x87.rounding();
-  const bool up = rounding == Rounding::kUp || (rounding == Rounding::kNearest && constant.rounds_up);
+  const bool up =
+      rounding == Rounding::kUp || (rounding == Rounding::kNearest && constant.rounds_up);
   x87.push_checked({constant.truncated + (up ? 1 : 0), constant.exponent});
   return true;
 }

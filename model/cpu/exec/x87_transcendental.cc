@@ -54,10 +54,14 @@ class RegisterRange {
 
 mpfr_rnd_t mode_of(u16 control) {
   switch (static_cast<Rounding>(X87Control::RC.get(control))) {
-    case Rounding::kDown: return MPFR_RNDD;
-    case Rounding::kUp: return MPFR_RNDU;
-    case Rounding::kZero: return MPFR_RNDZ;
-    default: return MPFR_RNDN;
+    case Rounding::kDown:
+      return MPFR_RNDD;
+    case Rounding::kUp:
+      return MPFR_RNDU;
+    case Rounding::kZero:
+      return MPFR_RNDZ;
+    default:
+      return MPFR_RNDN;
   }
 }
 mpfr_rnd_t mirrored(mpfr_rnd_t mode) {
@@ -81,8 +85,8 @@ bool masked(u16 control, u16 exceptions) { return (exceptions & ~control) == 0; 
 
 X87Result<Float80> exactly(const Float80& value, u16 status = 0) { return {value, status}; }
 
-// `x` is a result rounded to 64 bits without bounds of the exponent, `ternary` tells on which side of the
-// exact value it lies. SDM 1 "Numeric Overflow Exception", "Numeric Underflow Exception".
+// `x` is a result rounded to 64 bits without bounds of the exponent, `ternary` tells on which side
+// of the exact value it lies. SDM 1 "Numeric Overflow Exception", "Numeric Underflow Exception".
 X87Result<Float80> delivered(u16 control, Number& x, int ternary) {
   constexpr int kScale = 24576;
   const mpfr_rnd_t mode = mode_of(control);
@@ -108,8 +112,9 @@ X87Result<Float80> delivered(u16 control, Number& x, int ternary) {
   return {float80_of(x), status};
 }
 
-// Rounds `approximate(Number&)`, which computes a value that is no 65-bit number with an error below
-// 2^4 units in the last place of the precision it is given: more of it until the rounding is certain.
+// Rounds `approximate(Number&)`, which computes a value that is no 65-bit number with an error
+// below 2^4 units in the last place of the precision it is given: more of it until the rounding is
+// certain.
 template <class Approximate>
 X87Result<Float80> rounded(u16 control, Approximate approximate) {
   constexpr mpfr_prec_t kFirst = 160;
@@ -291,10 +296,12 @@ X87Result<Float80> arctangent(u16 control, const Float80& y, const Float80& x) {
   });
 }
 
-// SDM 2 "F2XM1": the source must lie in [-1, 1]; processors return others unchanged, but for infinity.
+// SDM 2 "F2XM1": the source must lie in [-1, 1]; processors return others unchanged, but for
+// infinity.
 X87Result<Float80> exponential_less_one(u16 control, const Float80& x) {
   if (is_nan_or_unsupported(x)) return nan_of(control, x, x);
-  if (is_infinite(x)) return exactly(x.negative() ? make_float80(true, Float80::kBias, kIntegerBit) : x);
+  if (is_infinite(x))
+    return exactly(x.negative() ? make_float80(true, Float80::kBias, kIntegerBit) : x);
   if (is_zero(x)) return exactly(x);
   if (x.exponent() >= Float80::kBias) {
     if (is_one(x)) return exactly(x);
@@ -333,8 +340,9 @@ X87Result<Float80> y_logarithm(u16 control, const Float80& y, const Float80& x) 
                         [&] { return rounded_logarithm(control, Number(y), Number(x)); });
 }
 
-// SDM 2 "FYL2XP1": x is to lie between -(1 - sqrt(2) / 2) and sqrt(2) - 1; the results for others are
-// undefined. SDM-NOTE: they are the mathematical ones, and x itself where there are none, as on processors.
+// SDM 2 "FYL2XP1": x is to lie between -(1 - sqrt(2) / 2) and sqrt(2) - 1; the results for others
+// are undefined. SDM-NOTE: they are the mathematical ones, and x itself where there are none, as on
+// processors.
 X87Result<Float80> y_logarithm_plus_one(u16 control, const Float80& y, const Float80& x) {
   if (is_nan_or_unsupported(y) || is_nan_or_unsupported(x)) return nan_of(control, y, x);
   const u16 denormal = denormal_status(y) | denormal_status(x);
@@ -343,14 +351,16 @@ X87Result<Float80> y_logarithm_plus_one(u16 control, const Float80& y, const Flo
   if (is_infinite(x) && x.negative()) return invalid();
   if (is_infinite(x) || is_infinite(y))
     return with_denormals(control, denormal, [&] { return times_infinity(y, x.negative()); });
-  if (is_zero(y)) return with_denormals(control, denormal, [&] { return times_zero(y, x.negative()); });
+  if (is_zero(y))
+    return with_denormals(control, denormal, [&] { return times_zero(y, x.negative()); });
   const bool up_to_minus_one = x.negative() && x.exponent() >= Float80::kBias;
   if (up_to_minus_one)
     return with_denormals(control, denormal, [&] { return exactly(x, X87Status::kPrecision); });
   return with_denormals(control, denormal, [&] {
     const Number factor(y), argument(x);
     Number sum(200);
-    if (mpfr_add_ui(sum, argument, 1, MPFR_RNDN) == 0) return rounded_logarithm(control, factor, sum);
+    if (mpfr_add_ui(sum, argument, 1, MPFR_RNDN) == 0)
+      return rounded_logarithm(control, factor, sum);
     return rounded(control, [&](Number& near) {
       Number ln2(mpfr_get_prec(near));
       mpfr_const_log2(ln2, MPFR_RNDN);

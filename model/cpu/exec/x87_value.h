@@ -1,5 +1,6 @@
 #pragma once
-// Values of the x87 FPU. SDM 1 "Numeric Data Types > Floating-Point Data Types", "x87 FPU Data Types".
+// Values of the x87 FPU. SDM 1 "Numeric Data Types > Floating-Point Data Types", "x87 FPU Data
+// Types".
 
 #include <cstddef>
 #include <cstring>
