@@ -179,19 +179,26 @@ inline bool store_aligned(Core& core, const Op& op, const T& value) {
 struct Whole {};
 
 // A source in memory: the whole vector (aligned where legacy), or M bytes in the lowest lane.
-template <class M, Encoding encoding>
+template <class M, Encoding encoding, Form form = Form::kGeneral>
 inline bool load_source(Core& core, const Op& op, VectorOf<encoding>& out) {
   if constexpr (!std::is_same_v<M, Whole>) {
     M value;
-    if (!load_operand(core, op, value)) return false;
+    if (!load_operand<M, form>(core, op, value)) return false;
     out = VectorOf<encoding>{};
     std::memcpy(out.bytes, &value, sizeof value);
     return true;
   } else if constexpr (encoding == Encoding::kLegacy) {
-    return load_aligned(core, op, out);
+    return load_aligned<VectorOf<encoding>, form>(core, op, out);
   } else {
-    return load_operand(core, op, out);
+    return load_operand<VectorOf<encoding>, form>(core, op, out);
   }
+}
+
+// Flat 64-bit addresses, or all others.
+template <class Choose>
+Handler by_flatness(const Op& op, Choose choose) {
+  return op.mem.general() ? choose(Constant<Form::kGeneral>{})
+                          : choose(Constant<Form::kBaseIndex>{});
 }
 
 // ---- operations: what a handler does with its sources. apply() is false when it raised.
@@ -240,11 +247,11 @@ Outcome binary_reg(Core& core, const Op& op) {
   write_vector<encoding>(core, op.dst, out);
   return Outcome::kNext;
 }
-template <class Operation, Encoding encoding, class M>
+template <class Operation, Encoding encoding, class M, Form form = Form::kGeneral>
 Outcome binary_mem(Core& core, const Op& op) {
   constexpr unsigned kSize = kVectorBytes<encoding>;
   Lanes<kSize> b, out;
-  if (!load_source<M, encoding>(core, op, b)) return Outcome::kFault;
+  if (!load_source<M, encoding, form>(core, op, b)) return Outcome::kFault;
   const auto a = read_vector<kSize>(core, first_source<encoding>(op));
   if (!Operation::template apply<kSize>(core, op, a, b, out)) return Outcome::kFault;
   write_vector<encoding>(core, op.dst, out);
@@ -256,8 +263,9 @@ template <class Operation, class M = Whole>
 Handler bind_binary(const Binding& binding, Op& op) {
   bind_operands(binding, op);
   return by_encoding(encoding_of(binding), [&](auto e) -> Handler {
-    return op.mem.present() ? &run<binary_mem<Operation, e(), M>>
-                            : &run<binary_reg<Operation, e()>>;
+    if (!op.mem.present()) return &run<binary_reg<Operation, e()>>;
+    return by_flatness(
+        op, [e](auto form) -> Handler { return &run<binary_mem<Operation, e(), M, form()>>; });
   });
 }
 // The same without VEX.256: elements of type M, or instructions that have no 256-bit form.
@@ -265,8 +273,9 @@ template <class Operation, class M>
 Handler bind_binary_128(const Binding& binding, Op& op) {
   bind_operands(binding, op);
   return by_scalar_encoding(encoding_of(binding), [&](auto e) -> Handler {
-    return op.mem.present() ? &run<binary_mem<Operation, e(), M>>
-                            : &run<binary_reg<Operation, e()>>;
+    if (!op.mem.present()) return &run<binary_reg<Operation, e()>>;
+    return by_flatness(
+        op, [e](auto form) -> Handler { return &run<binary_mem<Operation, e(), M, form()>>; });
   });
 }
 
@@ -290,11 +299,11 @@ Outcome unary_reg(Core& core, const Op& op) {
   write_vector<encoding>(core, op.dst, out);
   return Outcome::kNext;
 }
-template <class Operation, Encoding encoding, class M>
+template <class Operation, Encoding encoding, class M, Form form = Form::kGeneral>
 Outcome unary_mem(Core& core, const Op& op) {
   constexpr unsigned kSize = kVectorBytes<encoding>;
   Lanes<kSize> a, out;
-  if (!load_source<M, encoding>(core, op, a)) return Outcome::kFault;
+  if (!load_source<M, encoding, form>(core, op, a)) return Outcome::kFault;
   if (!Operation::template apply<kSize>(core, op, a, a, out)) return Outcome::kFault;
   write_vector<encoding>(core, op.dst, out);
   return Outcome::kNext;
@@ -304,14 +313,18 @@ template <class Operation, class M = Whole>
 Handler bind_unary(const Binding& binding, Op& op) {
   bind_operands(binding, op);
   return by_encoding(encoding_of(binding), [&](auto e) -> Handler {
-    return op.mem.present() ? &run<unary_mem<Operation, e(), M>> : &run<unary_reg<Operation, e()>>;
+    if (!op.mem.present()) return &run<unary_reg<Operation, e()>>;
+    return by_flatness(
+        op, [e](auto form) -> Handler { return &run<unary_mem<Operation, e(), M, form()>>; });
   });
 }
 template <class Operation, class M = Whole>
 Handler bind_unary_128(const Binding& binding, Op& op) {
   bind_operands(binding, op);
   return by_scalar_encoding(encoding_of(binding), [&](auto e) -> Handler {
-    return op.mem.present() ? &run<unary_mem<Operation, e(), M>> : &run<unary_reg<Operation, e()>>;
+    if (!op.mem.present()) return &run<unary_reg<Operation, e()>>;
+    return by_flatness(
+        op, [e](auto form) -> Handler { return &run<unary_mem<Operation, e(), M, form()>>; });
   });
 }
 template <auto function>
