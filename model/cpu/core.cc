@@ -314,7 +314,9 @@ void Core::run_carefully() {
     const u64 traps = std::exchange(state.pending_debug, 0);
     return deliver({.vector = kDb, .dr6_bits = traps});
   }
-  if (const u64 hits = instruction_breakpoints(*this); hits != 0)
+  // SDM 3A "Masking Exceptions and Interrupts When Switching Stacks": Intel's processors suppress
+  // instruction breakpoints behind a load of SS.
+  if (const u64 hits = instruction_breakpoints(*this); hits != 0 && state.shadow != kShadowMovSs)
     return deliver({.vector = kDb, .dr6_bits = hits});
   const bool resume = (state.rflags_other & Rflags::RF.mask()) != 0;
   Block* alone = find_block(mode.with(ModeBits::ALONE, 1));
