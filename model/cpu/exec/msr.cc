@@ -81,8 +81,14 @@ bool is_known(const Core& core, u32 index) {
   return table().find(index) != nullptr || read_preset(core, index, ignored);
 }
 
+// Numbers that Intel gives to registers. Others belong to other vendors or to hypervisors, and software
+// that probes them is told the truth.
+bool may_be_intel(u32 index) {
+  return index < 0x4000 || (index >= 0xC0000000 && index < 0xC0000200);
+}
+
 void report_unknown(Core& core, u32 index) {
-  if (is_known(core, index)) return;
+  if (!may_be_intel(index) || is_known(core, index)) return;
   core.environment().observer.on_unmodelled(core, fmt::format("MSR {:#x}", index));
 }
 
@@ -121,6 +127,11 @@ bool write_msr(MsrAccess access, u64 value) {
   if (write_preset(access.core, access.index, value)) return true;
   report_unknown(access.core, access.index);
   return false;
+}
+
+bool is_quiet_msr(u32 index) {
+  const MsrRegisterRow* row = table().find(index);
+  return row != nullptr && row->quiet;
 }
 
 std::string_view msr_name(u32 index) {
@@ -177,13 +188,22 @@ Outcome rdmsr(Core& core, const Op& op) {
   return Outcome::kNext;
 }
 
-Outcome wrmsr(Core& core, const Op& op) {
+Outcome write_by_instruction(Core& core, const Op& op) {
   const CoreState& state = core.state;
   const u64 value = state.gpr[kRdx] << 32 | bits(state.gpr[kRax], 31, 0);
   const bool ok = write_msr(msr_access(core, op, static_cast<u32>(state.gpr[kRcx])), value);
   announce(core, op, true, ok, value);
   return ok ? Outcome::kNext : core.raise(kGp, 0);
 }
+
+Next wrmsr(Core* core, const Op* op) {
+  const bool quiet = is_quiet_msr(static_cast<u32>(core->state.gpr[kRcx]));
+  if (write_by_instruction(*core, *op) == Outcome::kFault) return leave_on_fault(core, op);
+  if (!quiet) return leave_synchronized(core, op);
+  VTSIM_DISPATCH(core, op + 1);
+}
+
+Handler bind_wrmsr(const Binding&, Op&) { return &wrmsr; }
 
 bool time_stamp_is_disabled(const CoreState& state) {
   return state.cr4[Cr4::TSD] && state.cpl > 0;
@@ -232,9 +252,9 @@ constexpr InstructionRow counter_row(Mnemonic mnemonic, Binder bind, Intercept i
 constexpr InstructionRow kRows[] = {
     {.mnemonic = ZYDIS_MNEMONIC_RDMSR, .bind = plain<rdmsr>, .privilege = Privilege::kCpl0,
      .intercept = Intercept::kRdmsr, .when = When::kAfterPrivilege, .timing = Timing::kSystem},
-    {.mnemonic = ZYDIS_MNEMONIC_WRMSR, .bind = synchronizing<wrmsr>,
-     .privilege = Privilege::kCpl0, .intercept = Intercept::kWrmsr,
-     .when = When::kAfterPrivilege, .timing = Timing::kSerializing, .flow = Flow::kSynchronize},
+    {.mnemonic = ZYDIS_MNEMONIC_WRMSR, .bind = bind_wrmsr, .privilege = Privilege::kCpl0,
+     .intercept = Intercept::kWrmsr, .when = When::kAfterPrivilege,
+     .timing = Timing::kSerializing},
     counter_row(ZYDIS_MNEMONIC_RDTSC, plain<rdtsc>, Intercept::kRdtsc),
     counter_row(ZYDIS_MNEMONIC_RDTSCP, plain<rdtscp>, Intercept::kRdtscp),
     counter_row(ZYDIS_MNEMONIC_RDPMC, plain<rdpmc>, Intercept::kRdpmc),

@@ -42,6 +42,8 @@ struct MsrRegisterRow {
   MsrWrite write;         // null: read only
   std::optional<Feature> feature = {};
   MsrPredicate exists = nullptr;
+  // Nothing that the run loop looks at depends on it: WRMSR goes on within its block.
+  bool quiet = false;
 };
 
 inline u32 MsrAccess::offset() const { return index - row->first; }
@@ -49,6 +51,7 @@ inline u32 MsrAccess::offset() const { return index - row->first; }
 // False: the access raises #GP(0); nothing has changed.
 bool read_msr(MsrAccess access, u64& value);
 bool write_msr(MsrAccess access, u64 value);
+bool is_quiet_msr(u32 index);
 // The row's name, for traces; empty for none.
 std::string_view msr_name(u32 index);
 std::span<const MsrRegisterRow> all_msr_rows();

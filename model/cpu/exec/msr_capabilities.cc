@@ -83,6 +83,12 @@ bool has_cpuid_faulting(const Core& core, u32) {
   return (preset_msr(core, kPlatformInfo, 0) & kPlatformCpuidFaulting.mask()) != 0;
 }
 
+// Protected processor inventory number: locked out by the firmware.
+bool has_ppin(const Core& core, u32) {
+  constexpr Flag kPpinCapable{23};
+  return (preset_msr(core, kPlatformInfo, 0) & kPpinCapable.mask()) != 0;
+}
+
 // ---- IA32_MISC_ENABLE: which bits exist is the preset's
 
 bool write_misc_enable(const MsrAccess& access, u64 value) {
@@ -121,8 +127,9 @@ constexpr MsrRegisterRow kRows[] = {
     {0x3A, 0x3A, "IA32_FEATURE_CONTROL", read_register<&MsrState::feature_control>,
      write_feature_control, {}, nullptr},
     {0x48, 0x48, "IA32_SPEC_CTRL", read_register<&MsrState::spec_ctrl>, write_spec_ctrl, {},
-     has_spec_ctrl},
-    {0x49, 0x49, "IA32_PRED_CMD", nullptr, write_command, Feature::kSpecCtrl, nullptr},
+     has_spec_ctrl, true},
+    {0x49, 0x49, "IA32_PRED_CMD", nullptr, write_command, Feature::kSpecCtrl, nullptr, true},
+    {0x4E, 0x4E, "MSR_PPIN_CTL", read_constant<1>, nullptr, {}, has_ppin},
     {0x79, 0x79, "IA32_BIOS_UPDT_TRIG", nullptr, ignore_write, {}, nullptr},
     {0x8B, 0x8B, "IA32_BIOS_SIGN_ID", read_bios_sign_id, ignore_write, {}, nullptr},
     {0x10A, 0x10A, "IA32_ARCH_CAPABILITIES", read_arch_capabilities, nullptr,
