@@ -24,40 +24,63 @@ bool record_float_flags(Core& core, u32 flags);
 // Stands for "cannot overflow or underflow: the host's instruction tells everything".
 struct NoSoftForm {};
 
-template <class Host, class Soft, class Result>
-[[gnu::noinline, gnu::cold]] bool compute_carefully(Core& core, Host host_form, Soft soft_form,
-                                                    Result& out) {
+// The result is left in Core::scratch, so that the caller's fast path keeps its values in
+// registers.
+template <class Result, class Host, class Soft>
+[[gnu::noinline, gnu::cold]] bool compute_carefully(Core& core, Host host_form, Soft soft_form) {
   const u32 guest = core.state.vector.mxcsr;
   if constexpr (!std::is_same_v<Soft, NoSoftForm>) {
     constexpr u32 kBoth = static_cast<u32>(Mxcsr::OM.mask() | Mxcsr::UM.mask());
     if ((guest & kBoth) != kBoth) {
       FloatEnv env{guest};
-      out = soft_form(env);
+      const Result result = soft_form(env);
+      std::memcpy(core.scratch, &result, sizeof result);
       return record_float_flags(core, env.flags);
     }
   }
   set_host_mxcsr((guest & ~static_cast<u32>(Mxcsr::FLAGS.mask())) |
                  static_cast<u32>(Mxcsr::MASKS.mask()));
-  out = host_form();
+  const Result result = host_form();
   const u32 flags = host_mxcsr() & static_cast<u32>(Mxcsr::FLAGS.mask());
   set_host_mxcsr(Mxcsr::kDefault);
+  std::memcpy(core.scratch, &result, sizeof result);
   return record_float_flags(core, flags);
 }
 
-// out = host_form(): host instructions in volatile asm, depending on nothing but captured values.
-// soft_form(FloatEnv&): the same in software. False: raised.
+// out = host_form(): host instructions in volatile asm, depending on nothing but captured values
+// (Held ones, below). soft_form(FloatEnv&): the same in software. False: raised.
 template <class Host, class Soft, class Result>
 [[gnu::always_inline]] inline bool compute(Core& core, Host host_form, Soft soft_form,
                                            Result& out) {
   constexpr u32 kFlags = static_cast<u32>(Mxcsr::FLAGS.mask());
   const u32 guest = core.state.vector.mxcsr;
   if ((guest & ~kFlags) == Mxcsr::kDefault) [[likely]] {
-    out = host_form();
-    if ((host_mxcsr() & kFlags & ~guest) == 0) [[likely]]
+    const Result result = host_form();
+    if ((host_mxcsr() & kFlags & ~guest) == 0) [[likely]] {
+      out = result;
       return true;
+    }
   }
-  return compute_carefully(core, host_form, soft_form, out);
+  if (!compute_carefully<Result>(core, host_form, soft_form)) return false;
+  std::memcpy(&out, core.scratch, sizeof out);
+  return true;
 }
+
+// A vector as the compiler keeps it in registers: what closures capture.
+template <unsigned size>
+struct Held;
+template <>
+struct Held<16> {
+  explicit Held(const Xmm& x) : value(host(x)) {}
+  Xmm lanes() const { return cpu::lanes(value); }
+  __m128i value;
+};
+template <>
+struct Held<32> {
+  explicit Held(const Ymm& y) : low(low_lanes(y)), high(high_lanes(y)) {}
+  Ymm lanes() const { return joined(low.lanes(), high.lanes()); }
+  Held<16> low, high;
+};
 
 // Operations in software alone: soft_form(FloatEnv&).
 template <class Soft, class Result>
@@ -74,26 +97,27 @@ struct Floating {
   static constexpr bool kHasSoft = !std::is_same_v<std::remove_cv_t<decltype(soft)>, NoSoftForm>;
 
   template <unsigned size>
-  static bool apply(Core& core, const Op& op, const Lanes<size>& a, const Lanes<size>& b,
-                    Lanes<size>& out) {
+  [[gnu::always_inline]] static bool apply(Core& core, const Op& op, const Lanes<size>& a,
+                                           const Lanes<size>& b, Lanes<size>& out) {
     const u8 imm = static_cast<u8>(op.imm);
-    const auto host_form = [a, b, imm] {
+    const Held<size> x(a), y(b);
+    const auto host_form = [x, y, imm] {
       if constexpr (size == 16) {
-        return call_on_lanes<function>(a, b, imm);
+        return call_on_lanes<function>(x.lanes(), y.lanes(), imm);
       } else {
-        return joined(call_on_lanes<function>(low_lanes(a), low_lanes(b), imm),
-                      call_on_lanes<function>(high_lanes(a), high_lanes(b), imm));
+        const Xmm low = call_on_lanes<function>(x.low.lanes(), y.low.lanes(), imm);
+        return joined(low, call_on_lanes<function>(x.high.lanes(), y.high.lanes(), imm));
       }
     };
     if constexpr (!kHasSoft) {
       return compute(core, host_form, NoSoftForm{}, out);
     } else {
-      const auto soft_form = [a, b](FloatEnv& env) {
+      const auto soft_form = [x, y](FloatEnv& env) {
         if constexpr (size == 16) {
-          return soft(env, a, b);
+          return soft(env, x.lanes(), y.lanes());
         } else {
-          const Xmm low = soft(env, low_lanes(a), low_lanes(b));
-          return joined(low, soft(env, high_lanes(a), high_lanes(b)));
+          const Xmm low = soft(env, x.low.lanes(), y.low.lanes());
+          return joined(low, soft(env, x.high.lanes(), y.high.lanes()));
         }
       };
       return compute(core, host_form, soft_form, out);

@@ -76,6 +76,18 @@ inline Ymm joined(const Xmm& low, const Xmm& high) {
   return y;
 }
 
+// As one number of 128 bits.
+inline unsigned __int128 whole(const Xmm& x) {
+  unsigned __int128 v;
+  std::memcpy(&v, x.bytes, 16);
+  return v;
+}
+inline Xmm lanes(unsigned __int128 v) {
+  Xmm x;
+  std::memcpy(x.bytes, &v, 16);
+  return x;
+}
+
 // Lane by lane: result lane of type To = function(lane of a, lane of b).
 template <class T, class Function>
 inline Xmm map_lanes(const Xmm& a, const Xmm& b, Function function) {
@@ -184,8 +196,8 @@ inline bool load_source(Core& core, const Op& op, VectorOf<encoding>& out) {
   if constexpr (!std::is_same_v<M, Whole>) {
     M value;
     if (!load_operand<M, form>(core, op, value)) return false;
-    out = VectorOf<encoding>{};
-    std::memcpy(out.bytes, &value, sizeof value);
+    static_assert(kVectorBytes<encoding> == 16 && sizeof(M) <= 8);
+    out = lanes(_mm_cvtsi64_si128(static_cast<i64>(value)));
     return true;
   } else if constexpr (encoding == Encoding::kLegacy) {
     return load_aligned<VectorOf<encoding>, form>(core, op, out);
@@ -205,7 +217,7 @@ Handler by_flatness(const Op& op, Choose choose) {
 
 // Calls function(a[, imm]) or function(a, b[, imm]).
 template <auto function>
-inline Xmm call_on_lanes(const Xmm& a, const Xmm& b, u8 imm) {
+[[gnu::always_inline]] inline Xmm call_on_lanes(const Xmm& a, const Xmm& b, u8 imm) {
   using F = decltype(function);
   if constexpr (std::is_invocable_v<F, const Xmm&, const Xmm&, u8>) {
     return function(a, b, imm);
@@ -222,8 +234,8 @@ inline Xmm call_on_lanes(const Xmm& a, const Xmm& b, u8 imm) {
 template <auto function>
 struct Pure {
   template <unsigned size>
-  static bool apply(Core&, const Op& op, const Lanes<size>& a, const Lanes<size>& b,
-                    Lanes<size>& out) {
+  [[gnu::always_inline]] static bool apply(Core&, const Op& op, const Lanes<size>& a,
+                                           const Lanes<size>& b, Lanes<size>& out) {
     const u8 imm = static_cast<u8>(op.imm);
     if constexpr (size == 16) {
       out = call_on_lanes<function>(a, b, imm);

@@ -169,7 +169,7 @@ VTSIM_HOST_FLAGS(ucomisd)
 #undef VTSIM_HOST_FLAGS
 
 template <auto function>
-Outcome compare_to_flags(Core& core, const Op& op, const Xmm& b) {
+[[gnu::always_inline]] inline Outcome compare_to_flags(Core& core, const Op& op, const Xmm& b) {
   const Xmm a = read_xmm(core, op.dst);
   u64 flags;
   if (!compute(
@@ -186,9 +186,7 @@ template <auto function, class T>
 Outcome comis_mem(Core& core, const Op& op) {
   T value;
   if (!load_operand(core, op, value)) return Outcome::kFault;
-  Xmm b{};
-  b.set(0, value);
-  return compare_to_flags<function>(core, op, b);
+  return compare_to_flags<function>(core, op, lanes(_mm_cvtsi64_si128(static_cast<i64>(value))));
 }
 template <auto function, class T>
 Handler bind_comis(const Binding& binding, Op& op) {

@@ -42,12 +42,11 @@ Int to_integer(const Xmm& a) {
 }
 
 template <class Float, class Int, Encoding encoding>
-Outcome from_gpr(Core& core, const Op& op, Int value) {
-  const Xmm a = read_xmm(core, first_source<encoding>(op));
+[[gnu::always_inline]] inline Outcome from_gpr(Core& core, const Op& op, Int value) {
+  const Held<16> a(read_xmm(core, first_source<encoding>(op)));
   Xmm out;
-  if (!compute(
-          core, [a, value] { return from_integer<Float>(a, value); }, NoSoftForm{}, out))
-    return Outcome::kFault;
+  const auto convert = [a, value] { return from_integer<Float>(a.lanes(), value); };
+  if (!compute(core, convert, NoSoftForm{}, out)) return Outcome::kFault;
   write_vector<encoding>(core, op.dst, out);
   return Outcome::kNext;
 }
@@ -77,11 +76,10 @@ Handler bind_from_gpr(const Binding& binding, Op& op) {
 }
 
 template <class Float, class Int, bool truncate>
-Outcome to_gpr(Core& core, const Op& op, const Xmm& a) {
+[[gnu::always_inline]] inline Outcome to_gpr(Core& core, const Op& op, const Xmm& a) {
   Int out;
-  if (!compute(
-          core, [a] { return to_integer<Float, Int, truncate>(a); }, NoSoftForm{}, out))
-    return Outcome::kFault;
+  const auto convert = [x = Held<16>(a)] { return to_integer<Float, Int, truncate>(x.lanes()); };
+  if (!compute(core, convert, NoSoftForm{}, out)) return Outcome::kFault;
   set_gpr<Int>(core, op.dst, out);
   return Outcome::kNext;
 }
@@ -93,8 +91,7 @@ template <class Float, class Int, bool truncate>
 Outcome to_gpr_mem(Core& core, const Op& op) {
   Float value;
   if (!load_operand(core, op, value)) return Outcome::kFault;
-  Xmm a{};
-  a.set(0, value);
+  const Xmm a = lanes(_mm_cvtsi64_si128(static_cast<i64>(value)));
   return to_gpr<Float, Int, truncate>(core, op, a);
 }
 template <class Float, bool truncate>
@@ -109,13 +106,14 @@ Handler bind_to_gpr(const Binding& binding, Op& op) {
 // ---- to twice the width: two elements in the low quadword become a vector
 
 template <auto function, Encoding encoding>
-Outcome widen(Core& core, const Op& op, const Xmm& a) {
+[[gnu::always_inline]] inline Outcome widen(Core& core, const Op& op, const Xmm& a) {
   VectorOf<encoding> out;
-  const auto convert = [a] {
+  const auto convert = [x = Held<16>(a)] {
     if constexpr (encoding == Encoding::kVex256) {
-      return joined(function(a), function(widened(a.get<u64>(1))));
+      const Xmm low = function(x.lanes());
+      return joined(low, function(widened(x.lanes().template get<u64>(1))));
     } else {
-      return function(a);
+      return function(x.lanes());
     }
   };
   if (!compute(core, convert, NoSoftForm{}, out)) return Outcome::kFault;
@@ -134,7 +132,7 @@ Outcome widen_mem(Core& core, const Op& op) {
   } else {
     u64 value;
     if (!load_operand(core, op, value)) return Outcome::kFault;
-    a.set(0, value);
+    a = widened(value);
   }
   return widen<function, encoding>(core, op, a);
 }

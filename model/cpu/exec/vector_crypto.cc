@@ -72,19 +72,32 @@ Xmm shift_rows_and_substitute(const Xmm& x, unsigned direction, const std::array
 }
 Xmm with_key(const Xmm& x, const Xmm& key) { return lanes(_mm_xor_si128(host(x), host(key))); }
 
-Xmm aesenclast(const Xmm& a, const Xmm& key) {
+Xmm soft_aesenclast(const Xmm& a, const Xmm& key) {
   return with_key(shift_rows_and_substitute(a, 1, kAes.forward), key);
 }
-Xmm aesenc(const Xmm& a, const Xmm& key) {
+Xmm soft_aesenc(const Xmm& a, const Xmm& key) {
   return with_key(mix_columns(shift_rows_and_substitute(a, 1, kAes.forward), kAes.mix), key);
 }
-Xmm aesdeclast(const Xmm& a, const Xmm& key) {
+Xmm soft_aesdeclast(const Xmm& a, const Xmm& key) {
   return with_key(shift_rows_and_substitute(a, 3, kAes.inverse), key);
 }
-Xmm aesdec(const Xmm& a, const Xmm& key) {
+Xmm soft_aesdec(const Xmm& a, const Xmm& key) {
   return with_key(mix_columns(shift_rows_and_substitute(a, 3, kAes.inverse), kAes.inverse_mix),
                   key);
 }
+#define VTSIM_AES_ROUND(name)                                            \
+  [[gnu::always_inline]] inline Xmm name(const Xmm& a, const Xmm& key) { \
+    if (!__builtin_cpu_supports("aes")) return soft_##name(a, key);      \
+    __m128i v = host(a);                                                 \
+    asm(#name " %1, %0" : "+x"(v) : "x"(host(key)));                     \
+    return lanes(v);                                                     \
+  }
+VTSIM_AES_ROUND(aesenc)
+VTSIM_AES_ROUND(aesenclast)
+VTSIM_AES_ROUND(aesdec)
+VTSIM_AES_ROUND(aesdeclast)
+#undef VTSIM_AES_ROUND
+
 Xmm aesimc(const Xmm& a) { return mix_columns(a, kAes.inverse_mix); }
 
 u32 substitute_word(u32 x) {
@@ -104,18 +117,18 @@ Xmm aeskeygenassist(const Xmm& a, u8 round_constant) {
 
 // ---- PCLMULQDQ: product of polynomials over GF(2)
 
-Xmm pclmulqdq(const Xmm& a, const Xmm& b, u8 imm) {
+Xmm soft_product(u64 x, u64 y) {
+  unsigned __int128 product = 0;
+  for (unsigned n = 0; n < 64; ++n)
+    if (bit(y, n)) product ^= static_cast<unsigned __int128>(x) << n;
+  return lanes(product);
+}
+[[gnu::always_inline]] inline Xmm pclmulqdq(const Xmm& a, const Xmm& b, u8 imm) {
   const u64 x = a.get<u64>(imm & 1), y = b.get<u64>(imm >> 4 & 1);
-  u64 low = 0, high = 0;
-  for (unsigned n = 0; n < 64; ++n) {
-    const u64 taken = u64{0} - (y >> n & 1);
-    low ^= (x << n) & taken;
-    high ^= n == 0 ? 0 : (x >> (64 - n)) & taken;
-  }
-  Xmm r;
-  r.set<u64>(0, low);
-  r.set<u64>(1, high);
-  return r;
+  if (!__builtin_cpu_supports("pclmul")) return soft_product(x, y);
+  __m128i v = _mm_cvtsi64_si128(static_cast<i64>(x));
+  asm("pclmulqdq $0, %1, %0" : "+x"(v) : "x"(_mm_cvtsi64_si128(static_cast<i64>(y))));
+  return lanes(v);
 }
 
 // ---- SHA1: A, B, C, D stand in lanes 3 to 0

@@ -18,21 +18,9 @@ Xmm psrlq(const Xmm& a, const Xmm& n) { return lanes(_mm_srl_epi64(host(a), host
 Xmm psraw(const Xmm& a, const Xmm& n) { return lanes(_mm_sra_epi16(host(a), host(n))); }
 Xmm psrad(const Xmm& a, const Xmm& n) { return lanes(_mm_sra_epi32(host(a), host(n))); }
 
-// Of the whole register, by bytes. The binder has limited the count to 16.
-Xmm pslldq(const Xmm& a, u8 count) {
-  u8 wide[32] = {};
-  std::memcpy(wide + 16, a.bytes, 16);
-  Xmm r;
-  std::memcpy(r.bytes, wide + 16 - count, 16);
-  return r;
-}
-Xmm psrldq(const Xmm& a, u8 count) {
-  u8 wide[32] = {};
-  std::memcpy(wide, a.bytes, 16);
-  Xmm r;
-  std::memcpy(r.bytes, wide + count, 16);
-  return r;
-}
+// Of the whole register, by bytes.
+Xmm pslldq(const Xmm& a, u8 count) { return count < 16 ? lanes(whole(a) << (8 * count)) : Xmm{}; }
+Xmm psrldq(const Xmm& a, u8 count) { return count < 16 ? lanes(whole(a) >> (8 * count)) : Xmm{}; }
 
 // ---- forms with an immediate count: VEX writes its first operand from the second
 
@@ -63,9 +51,7 @@ Handler bind_immediate_shift(const Binding& binding, Op& op) {
 
 template <auto function>
 Handler byte_shift(const Binding& binding, Op& op) {
-  const Handler handler = bind_immediate_shift<Pure<function>>(binding, op);
-  if (op.imm > 16) op.imm = 16;
-  return handler;
+  return bind_immediate_shift<Pure<function>>(binding, op);
 }
 
 // ---- forms with the count in a register or memory. The count is always the low quadword of 128

@@ -58,13 +58,19 @@ struct Shufpd {
 
 // ---- shuffles by a register
 
-Xmm pshufb(const Xmm& a, const Xmm& control) {
+Xmm soft_pshufb(const Xmm& a, const Xmm& control) {
   Xmm r;
   for (unsigned n = 0; n < 16; ++n) {
     const u8 c = control.bytes[n];
     r.bytes[n] = static_cast<u8>(a.bytes[c & 15] & ((c >> 7) - 1));
   }
   return r;
+}
+[[gnu::always_inline]] inline Xmm pshufb(const Xmm& a, const Xmm& control) {
+  if (!__builtin_cpu_supports("ssse3")) return soft_pshufb(a, control);
+  __m128i v = host(a);
+  asm("pshufb %1, %0" : "+x"(v) : "x"(host(control)));
+  return lanes(v);
 }
 u64 pshufb_mmx(u64 a, u64 b) {
   return pshufb(widened(a), widened(b & 0x8787878787878787)).get<u64>(0);
@@ -104,13 +110,16 @@ Xmm packusdw(const Xmm& a, const Xmm& b) {
 
 // ---- PALIGNR: bytes of the first source above those of the second, shifted right
 
-Xmm palignr(const Xmm& a, const Xmm& b, u8 count) {
-  u8 wide[48] = {};
-  std::memcpy(wide, b.bytes, 16);
-  std::memcpy(wide + 16, a.bytes, 16);
-  Xmm r;
-  std::memcpy(r.bytes, wide + (count < 32 ? count : 32), 16);
-  return r;
+[[gnu::always_inline]] inline Xmm palignr(const Xmm& a, const Xmm& b, u8 count) {
+  // Byte n of the result is byte n + count of both sources; PSHUFB gives zero for what lies
+  // outside.
+  const __m128i at =
+      _mm_add_epi8(_mm_set1_epi8(static_cast<char>(count < 32 ? count : 32)),
+                   _mm_set_epi8(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+  const __m128i outside = _mm_set1_epi8(0x70);  // from 16 on, the sum has its sign bit set
+  const Xmm low = pshufb(b, lanes(_mm_adds_epu8(at, outside)));
+  const Xmm high = pshufb(a, lanes(_mm_adds_epu8(_mm_sub_epi8(at, _mm_set1_epi8(16)), outside)));
+  return lanes(_mm_or_si128(host(low), host(high)));
 }
 u64 palignr_mmx(u64 a, u64 b, u8 count) {
   u8 wide[24] = {};
