@@ -25,12 +25,20 @@ struct AesTables {
   std::array<u32, 256> mix{}, inverse_mix{};  // one byte's contribution to its column, row 0
 };
 
-// FIPS 197 "SubBytes": the multiplicative inverse, then an affine map.
+// FIPS 197 "SubBytes": the multiplicative inverse, then an affine map. 3 generates the field's
+// powers.
 constexpr AesTables make_aes_tables() {
   AesTables t;
+  std::array<u8, 255> power{};
+  std::array<u8, 256> logarithm{};
+  u8 value = 1;
+  for (unsigned n = 0; n < 255; ++n) {
+    power[n] = value;
+    logarithm[value] = static_cast<u8>(n);
+    value = static_cast<u8>(value ^ times_two(value));
+  }
   for (unsigned x = 0; x < 256; ++x) {
-    u8 inverse = 1;  // x^254
-    for (unsigned n = 0; n < 254; ++n) inverse = field_product(inverse, static_cast<u8>(x));
+    const u8 inverse = x == 0 ? u8{0} : power[(255u - logarithm[x]) % 255];
     u8 s = inverse;
     for (unsigned n = 1; n <= 4; ++n) s = static_cast<u8>(s ^ (inverse << n | inverse >> (8 - n)));
     t.forward[x] = static_cast<u8>(s ^ 0x63);
