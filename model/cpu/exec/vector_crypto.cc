@@ -1,98 +1,15 @@
-// AES-NI, PCLMULQDQ and SHA. SDM 1 "AESNI and PCLMULQDQ", "Intel SHA Extensions"; FIPS 197, FIPS
-// 180-4. Everything is computed here, the same on every host.
-
-#include <array>
+// AES-NI, PCLMULQDQ and SHA. SDM 1 "AESNI and PCLMULQDQ", "Intel SHA Extensions"; FIPS 197 and 180-4.
+// Hosts with AES-NI and PCLMULQDQ compute those; integers are the same on every host.
 
 #include "model/cpu/exec/groups.h"
-#include "model/cpu/exec/vector.h"
+#include "model/cpu/exec/soft_vector.h"
 
 namespace vtsim::cpu {
 
 namespace {
 
-// ---- AES: bytes of the state stand in column order, byte 4 * column + row
+// ---- AES
 
-constexpr u8 times_two(u8 x) { return static_cast<u8>(x << 1 ^ (x & 0x80 ? 0x1B : 0)); }
-constexpr u8 field_product(u8 a, u8 b) {
-  u8 product = 0;
-  for (; b != 0; b >>= 1, a = times_two(a))
-    if (b & 1) product ^= a;
-  return product;
-}
-
-struct AesTables {
-  std::array<u8, 256> forward{}, inverse{};
-  std::array<u32, 256> mix{}, inverse_mix{};  // one byte's contribution to its column, row 0
-};
-
-// FIPS 197 "SubBytes": the multiplicative inverse, then an affine map. 3 generates the field's
-// powers.
-constexpr AesTables make_aes_tables() {
-  AesTables t;
-  std::array<u8, 255> power{};
-  std::array<u8, 256> logarithm{};
-  u8 value = 1;
-  for (unsigned n = 0; n < 255; ++n) {
-    power[n] = value;
-    logarithm[value] = static_cast<u8>(n);
-    value = static_cast<u8>(value ^ times_two(value));
-  }
-  for (unsigned x = 0; x < 256; ++x) {
-    const u8 inverse = x == 0 ? u8{0} : power[(255u - logarithm[x]) % 255];
-    u8 s = inverse;
-    for (unsigned n = 1; n <= 4; ++n) s = static_cast<u8>(s ^ (inverse << n | inverse >> (8 - n)));
-    t.forward[x] = static_cast<u8>(s ^ 0x63);
-  }
-  for (unsigned x = 0; x < 256; ++x) t.inverse[t.forward[x]] = static_cast<u8>(x);
-  const auto column = [](u8 x, u8 a, u8 b, u8 c, u8 d) {
-    return static_cast<u32>(field_product(x, a)) | static_cast<u32>(field_product(x, b)) << 8 |
-           static_cast<u32>(field_product(x, c)) << 16 |
-           static_cast<u32>(field_product(x, d)) << 24;
-  };
-  for (unsigned x = 0; x < 256; ++x) {
-    t.mix[x] = column(static_cast<u8>(x), 2, 1, 1, 3);
-    t.inverse_mix[x] = column(static_cast<u8>(x), 14, 9, 13, 11);
-  }
-  return t;
-}
-constexpr AesTables kAes = make_aes_tables();
-static_assert(kAes.forward[0x53] == 0xED, "the example of FIPS 197");
-
-u32 rotate_left(u32 x, unsigned n) { return x << (n & 31) | x >> (-n & 31); }
-
-Xmm mix_columns(const Xmm& x, const std::array<u32, 256>& table) {
-  Xmm r;
-  for (unsigned column = 0; column < 4; ++column) {
-    u32 sum = 0;
-    for (unsigned row = 0; row < 4; ++row)
-      sum ^= rotate_left(table[x.bytes[4 * column + row]], 8 * row);
-    r.set<u32>(column, sum);
-  }
-  return r;
-}
-// Row r moves by r columns: to the left when encrypting (direction 1), to the right (3) otherwise.
-Xmm shift_rows_and_substitute(const Xmm& x, unsigned direction, const std::array<u8, 256>& table) {
-  Xmm r;
-  for (unsigned column = 0; column < 4; ++column)
-    for (unsigned row = 0; row < 4; ++row)
-      r.bytes[4 * column + row] = table[x.bytes[4 * ((column + direction * row) & 3) + row]];
-  return r;
-}
-Xmm with_key(const Xmm& x, const Xmm& key) { return lanes(_mm_xor_si128(host(x), host(key))); }
-
-Xmm soft_aesenclast(const Xmm& a, const Xmm& key) {
-  return with_key(shift_rows_and_substitute(a, 1, kAes.forward), key);
-}
-Xmm soft_aesenc(const Xmm& a, const Xmm& key) {
-  return with_key(mix_columns(shift_rows_and_substitute(a, 1, kAes.forward), kAes.mix), key);
-}
-Xmm soft_aesdeclast(const Xmm& a, const Xmm& key) {
-  return with_key(shift_rows_and_substitute(a, 3, kAes.inverse), key);
-}
-Xmm soft_aesdec(const Xmm& a, const Xmm& key) {
-  return with_key(mix_columns(shift_rows_and_substitute(a, 3, kAes.inverse), kAes.inverse_mix),
-                  key);
-}
 #define VTSIM_AES_ROUND(name)                                            \
   [[gnu::always_inline]] inline Xmm name(const Xmm& a, const Xmm& key) { \
     if (!__builtin_cpu_supports("aes")) return soft_##name(a, key);      \
@@ -125,12 +42,6 @@ Xmm aeskeygenassist(const Xmm& a, u8 round_constant) {
 
 // ---- PCLMULQDQ: product of polynomials over GF(2)
 
-Xmm soft_product(u64 x, u64 y) {
-  unsigned __int128 product = 0;
-  for (unsigned n = 0; n < 64; ++n)
-    if (bit(y, n)) product ^= static_cast<unsigned __int128>(x) << n;
-  return lanes(product);
-}
 [[gnu::always_inline]] inline Xmm pclmulqdq(const Xmm& a, const Xmm& b, u8 imm) {
   const u64 x = a.get<u64>(imm & 1), y = b.get<u64>(imm >> 4 & 1);
   if (!__builtin_cpu_supports("pclmul")) return soft_product(x, y);

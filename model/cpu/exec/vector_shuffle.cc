@@ -4,6 +4,7 @@
 
 #include "model/cpu/exec/groups.h"
 #include "model/cpu/exec/mmx.h"
+#include "model/cpu/exec/soft_vector.h"
 
 namespace vtsim::cpu {
 
@@ -58,14 +59,6 @@ struct Shufpd {
 
 // ---- shuffles by a register
 
-Xmm soft_pshufb(const Xmm& a, const Xmm& control) {
-  Xmm r;
-  for (unsigned n = 0; n < 16; ++n) {
-    const u8 c = control.bytes[n];
-    r.bytes[n] = static_cast<u8>(a.bytes[c & 15] & ((c >> 7) - 1));
-  }
-  return r;
-}
 [[gnu::always_inline]] inline Xmm pshufb(const Xmm& a, const Xmm& control) {
   if (!__builtin_cpu_supports("ssse3")) return soft_pshufb(a, control);
   __m128i v = host(a);
