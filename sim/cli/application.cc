@@ -93,7 +93,9 @@ void declare_results(CLI::App* app, RawOptions& raw) {
   one(app, "--trace-window", raw.trace_window, "FROM:TO",
       "trace only between these: instructions of the core, or times such as 1.5ms", kResults);
   one(app, "--commit-log", raw.commit_log, "FILE[.zst]",
-      "write a line for each retired instruction, and the hash of them all", kResults);
+      "write a line for each retired instruction and the hash of them all; /dev/null: only the "
+      "hash",
+      kResults);
   app->add_flag("--commit-log-disassembly", raw.disassemble, "with disassembly")->group(kResults);
   one(app, "--progress", raw.progress, "auto|always|never",
       "a line with simulated time, MIPS and how far the run is (default auto)", kResults);

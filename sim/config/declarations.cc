@@ -527,24 +527,6 @@ void declare_cores(Schema& schema, CoresConfig& cores) {
 }
 
 void declare_chipset(Schema& schema, ChipsetConfig& chipset) {
-  schema.add("chipset.ecam.base", chipset.ecam_base,
-             {.help = "PCIe configuration space",
-              .fallback = "0xb0000000",
-              .min = 0x1000'0000,
-              .max = 0xe000'0000,
-              .hex = true});
-  schema.add("chipset.ecam.buses", chipset.ecam_buses,
-             {.help = "buses in it, 1M each",
-              .fallback = "256",
-              .min = 1,
-              .max = 256,
-              .power_of_two = true});
-  schema.add("chipset.low_memory_limit", chipset.low_memory_limit,
-             {.help = "where RAM below 4G ends at most; the rest continues at 4G",
-              .fallback = "2G",
-              .quantity = Quantity::kSize,
-              .min = u64{16} << 20,
-              .max = 0xe000'0000});
   schema.add("chipset.rtc.start", chipset.rtc_start,
              {.help = "seconds since 1970-01-01 that the clock shows at power-on",
               .fallback = "1704067200",
@@ -577,10 +559,12 @@ void declare_parameters(Schema& schema, MachineConfig& machine) {
              {.help = "RAM",
               .fallback = "1G",
               .quantity = Quantity::kSize,
-              .min = u64{1} << 20,
+              .min = u64{4} << 20,
               .max = u64{1} << 40});
   schema.add("guest_clock", machine.guest_clock, kGuestClocks,
-             {.help = "what the guest's clocks and timers follow", .fallback = "instructions"});
+             {.help = "what the guest's clocks and timers follow",
+              .fallback = "instructions",
+              .use = Use::kTiming});
   schema.add("quantum", machine.quantum,
              {.help = "how far a core runs ahead of the others",
               .fallback = "20us",

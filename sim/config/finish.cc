@@ -6,6 +6,7 @@
 
 #include "model/base/bits.h"
 #include "sim/config/declarations.h"
+#include "sim/config/device_list.h"
 #include "sim/config/resolve.h"
 
 namespace vtsim::config {
@@ -100,27 +101,31 @@ void check_memory(const Resolved& resolved) {
     fail(resolved, "memory.size", "beyond the processor's physical addresses",
          fmt::format("what fits {} bits", machine.cores.model.physical_address_bits));
   }
-  if (machine.chipset.low_memory_limit > machine.chipset.ecam_base) {
-    fail(resolved, "chipset.low_memory_limit", "above chipset.ecam.base", "an address up to it");
+}
+
+// Why nothing can be added at this address; empty: it can.
+std::string taken(const Resolved& resolved, std::size_t index, u16 bdf) {
+  const std::string text = format_bdf(bdf);
+  if (!text.starts_with("00:")) return "this platform has bus 00 only";
+  if (text.starts_with("00:00.") || text.starts_with("00:1f.")) return "taken by the chipset";
+  for (std::size_t i = 0; i < index; ++i) {
+    if (resolved.devices[i].device.bdf == bdf) return "taken by " + resolved.devices[i].device.kind;
   }
-  const u64 ecam_bytes = machine.chipset.ecam_buses << 20;
-  if (machine.chipset.ecam_base % ecam_bytes != 0) {
-    fail(resolved, "chipset.ecam.base", "not aligned", "a multiple of 1M times chipset.ecam.buses");
-  }
+  return {};
 }
 
 void check_devices(const Resolved& resolved) {
   for (std::size_t i = 0; i < resolved.devices.size(); ++i) {
-    const auto& bdf = resolved.devices[i].device.bdf;
-    for (std::size_t j = 0; bdf && j < i; ++j) {
-      if (resolved.devices[j].device.bdf != bdf) continue;
-      throw ConfigError({.file = resolved.devices[i].origin.file,
-                         .line = resolved.devices[i].origin.line,
-                         .key = fmt::format("devices[{}].bdf", i),
-                         .problem = "taken by " + resolved.devices[j].device.kind,
-                         .expected = "another bus:device.function",
-                         .nearest = {}});
-    }
+    const ResolvedDevice& entry = resolved.devices[i];
+    if (!entry.device.bdf) continue;
+    const std::string problem = taken(resolved, i, *entry.device.bdf);
+    if (problem.empty()) continue;
+    throw ConfigError({.file = entry.origin.file,
+                       .line = entry.origin.line,
+                       .key = fmt::format("devices[{}].bdf", i),
+                       .problem = problem,
+                       .expected = "another bus:device.function",
+                       .nearest = {}});
   }
 }
 

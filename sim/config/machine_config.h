@@ -135,10 +135,10 @@ struct MemoryConfig {
 };
 
 struct ChipsetConfig {
-  u64 ecam_base = 0;  // PCIe configuration space, 1 MiB a bus
-  u64 ecam_buses = 0;
-  u64 low_memory_limit = 0;  // RAM below 4 GiB ends here at most; the rest goes above 4 GiB
-  u64 rtc_start = 0;         // seconds since 1970-01-01 that the RTC shows at power-on
+  // RAM below 4 GiB ends here at most, the rest goes above. No parameter: firmware tables rely on
+  // it.
+  u64 low_memory_limit = 0x8000'0000;
+  u64 rtc_start = 0;  // seconds since 1970-01-01 that the RTC shows at power-on
   u64 hpet_hz = 0;
   bool has_hpet = true;
   bool has_i8042 = true;

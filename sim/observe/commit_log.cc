@@ -5,12 +5,12 @@
 namespace vtsim::observe {
 
 CommitLog::CommitLog(const Options& options) {
-  if (!options.path.empty()) {
+  if (!options.path.empty() && options.path != "/dev/null") {
     file_ = std::make_unique<OutputFile>(
         options.path,
         OutputFormat{.header = {}, .footer = {}, .zstd = options.path.ends_with(".zst")});
   }
-  if (options.disassembly) disassembler_ = std::make_unique<Disassembler>();
+  if (file_ && options.disassembly) disassembler_ = std::make_unique<Disassembler>();
 }
 
 void CommitLog::add(const CommitRecord& record) {

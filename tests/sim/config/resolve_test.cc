@@ -124,7 +124,7 @@ TEST_CASE("each error names file, line, key, what was expected and the nearest n
       {"cores:\n  count: [1, 2]\n", 2, "cores.count", "a list is not valid here",
        "an integer from 1 to 64", ""},
       {"memory: { size: 2 }\n", 1, "memory.size", "'2' is not valid here",
-       "a size such as 2G or 512M from 1M to 1T", ""},
+       "a size such as 2G or 512M from 4M to 1T", ""},
       {"quantum: 10\n", 1, "quantum", "'10' is not valid here",
        "a time with its unit such as 10s or 70ns from 1ns to 1s", ""},
       {"guest_clock: instruction\n", 1, "guest_clock", "'instruction' is not valid here",
@@ -165,10 +165,14 @@ TEST_CASE("each error names file, line, key, what was expected and the nearest n
       {"devices:\n- { kind: pci-testdev, bdf: \"0:3.0\" }\n- { kind: pci-testdev, bdf: \"0:3.0\" "
        "}\n",
        3, "devices[1].bdf", "taken by pci-testdev", "another bus:device.function", ""},
+      {"devices:\n  - { kind: pci-testdev, bdf: \"00:1f.6\" }\n", 2, "devices[0].bdf",
+       "taken by the chipset", "another bus:device.function", ""},
+      {"devices:\n  - { kind: pci-testdev, bdf: \"01:00.0\" }\n", 2, "devices[0].bdf",
+       "this platform has bus 00 only", "another bus:device.function", ""},
       {"cores:\n  mmu:\n    stlb: { entries: 1000, ways: 12 }\n", 3, "cores.mmu.stlb.entries",
        "1000 entries in 12 ways", "a multiple of the number of ways", ""},
       {"cores:\n  vendor: Intel\n", 2, "cores.vendor", "5 characters", "12", ""},
-      {"memory: { size: 1048577 }\n", 1, "memory.size", "not whole pages", "a multiple of 4K", ""},
+      {"memory: { size: 8388609 }\n", 1, "memory.size", "not whole pages", "a multiple of 4K", ""},
       {"cores: { preset: penryn }\nmemory: { size: 64G }\n", 2, "memory.size",
        "beyond the processor's physical addresses", "what fits 36 bits", ""},
   };
@@ -213,10 +217,10 @@ TEST_CASE("errors of options name the option") {
 
 TEST_CASE("devices of a platform and of options add up") {
   const Resolved r = resolve_text("devices: [{ kind: pci-testdev, bdf: \"00:04.0\" }]\n", {},
-                                  {"pci-testdev,bdf=1f:1f.7"});
+                                  {"pci-testdev,bdf=00:1e.7"});
   REQUIRE(r.machine.devices.size() == 2);
   CHECK(r.machine.devices[0].bdf == 4 << 3);
-  CHECK(r.machine.devices[1].bdf == ((0x1f << 8) | (0x1f << 3) | 7));
+  CHECK(r.machine.devices[1].bdf == ((0x1e << 3) | 7));
 }
 
 TEST_CASE("what is offered is silicon and implemented, less what the user masks") {

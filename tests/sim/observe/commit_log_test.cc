@@ -122,11 +122,14 @@ TEST_CASE("without a file there is only the hash, and it is the same") {
   const TemporaryFiles files;
   CommitLog with({.path = files.path("c.log")});
   CommitLog without({});
+  CommitLog null({.path = "/dev/null", .disassembly = true});
   for (int i = 0; i < 10; ++i) {
     with.add(mov_rbx_rax());
     without.add(mov_rbx_rax());
+    null.add(mov_rbx_rax());
   }
   CHECK(with.hash() == without.hash());
+  CHECK(with.hash() == null.hash());
 }
 
 TEST_CASE("the disassembler knows the code size, and says when it knows nothing") {
