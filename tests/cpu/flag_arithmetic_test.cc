@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "model/cpu/exec/conditions.h"
+#include "model/cpu/exec/two_operand.h"
 #include "tests/cpu/host_alu.h"
 
 using namespace vtsim;
@@ -115,4 +117,36 @@ TEST_CASE("the register-keeping way to the flags computes the same") {
     }
   }
   CHECK(different == 0);
+}
+
+namespace {
+
+template <unsigned cc = 0>
+void check_any_flags(const LazyFlags& lazy, Disagreements& bad) {
+  constexpr auto kCondition = static_cast<Condition>(cc);
+  bad.check(AnyFlags<kCondition>::holds(lazy),
+            condition_holds(kCondition, arithmetic_flags(lazy)), ~u64{0});
+  if constexpr (cc < 15) check_any_flags<cc + 1>(lazy, bad);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("the short ways to CF and to conditions agree with the flags", "", u8, u16, u32,
+                   u64) {
+  using T = TestType;
+  Disagreements bad;
+  const auto values = interesting_values<T>(6, 40);
+  for (unsigned kind = 1; kind <= static_cast<unsigned>(FlagKind::kSar); ++kind) {
+    const auto flag_kind = static_cast<FlagKind>(kind);
+    for (const T a : values) {
+      for (const T b : values) {
+        const bool one_bit = flag_kind == FlagKind::kInc || flag_kind == FlagKind::kDec;
+        const u64 second = one_bit ? b & 1 : flag_kind >= FlagKind::kShl ? b % 31 + 1 : u64{b};
+        const LazyFlags lazy{a, second, flag_word(flag_kind, kSizeLog2<T>)};
+        bad.check(carry_in(lazy), arithmetic_flags(lazy) & Rflags::CF.mask(), ~u64{0});
+        check_any_flags(lazy, bad);
+      }
+    }
+  }
+  CHECK(bad.count == 0);
 }

@@ -66,7 +66,7 @@ struct Inc {
   }
   template <class T>
   static void record(LazyFlags& lazy, T, T result) {
-    const bool kept = carry_in<T>(lazy);
+    const bool kept = carry_in(lazy);
     lazy = {result, kept, flag_word(FlagKind::kInc, kSizeLog2<T>)};
   }
 };
@@ -78,7 +78,7 @@ struct Dec {
   }
   template <class T>
   static void record(LazyFlags& lazy, T, T result) {
-    const bool kept = carry_in<T>(lazy);
+    const bool kept = carry_in(lazy);
     lazy = {result, kept, flag_word(FlagKind::kDec, kSizeLog2<T>)};
   }
 };

@@ -6,12 +6,20 @@
 
 namespace vtsim::cpu {
 
+// Whether the condition looks at CF and ZF only: then comparisons of any width are alike, as lazy
+// operands are zero-extended.
+constexpr bool is_unsigned(Condition cc) { return cc >= Condition::kB && cc <= Condition::kNbe; }
+
 // Whatever was recorded last.
 template <Condition cc>
 struct AnyFlags {
   static bool holds(const LazyFlags& lazy) {
-    if (lazy.kind >> 2 == static_cast<u32>(FlagKind::kExplicit))
-      return condition_holds(cc, lazy.a);
+    const auto kind = static_cast<FlagKind>(lazy.kind >> 2);
+    if (is_unsigned(cc) && kind == FlagKind::kSub)
+      return condition_from<cc, FlagKind::kSub, u64>(lazy.a, lazy.b);
+    if (is_unsigned(cc) && kind == FlagKind::kLogic)
+      return condition_from<cc, FlagKind::kLogic, u64>(lazy.a, 0);
+    if (kind == FlagKind::kExplicit) return condition_holds(cc, lazy.a);
     return condition_holds(cc, lazy);
   }
 };

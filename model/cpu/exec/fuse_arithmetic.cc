@@ -43,7 +43,7 @@ struct FusedInc {
   template <class T>
   static T apply(LazyFlags& lazy, T a, T) {
     const T result = static_cast<T>(a + 1);
-    record_flags(lazy, kKind, result, static_cast<T>(carry_in<T>(lazy)));
+    record_flags(lazy, kKind, result, static_cast<T>(carry_in(lazy)));
     return result;
   }
 };
@@ -52,7 +52,7 @@ struct FusedDec {
   template <class T>
   static T apply(LazyFlags& lazy, T a, T) {
     const T result = static_cast<T>(a - 1);
-    record_flags(lazy, kKind, result, static_cast<T>(carry_in<T>(lazy)));
+    record_flags(lazy, kKind, result, static_cast<T>(carry_in(lazy)));
     return result;
   }
 };

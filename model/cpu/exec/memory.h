@@ -123,9 +123,13 @@ inline u8* write_pointer(Core& core, u64 lin, unsigned size) {
 // T: integers, or trivially copyable aggregates such as 16-byte vectors.
 template <class T>
 inline bool load_linear(Core& core, const Op& op, u64 lin, T& out) {
-  const u8* host = read_pointer(core, op, lin, sizeof(T));
-  if (host == nullptr) [[unlikely]]
-    return false;
+  const HostTlbEntry& entry = core.tlb->read[HostTlb::index(lin)];
+  if (entry.tag == ((lin + sizeof(T) - 1) & ~kPageOffsetMask)) [[likely]] {
+    std::memcpy(&out, reinterpret_cast<const u8*>(lin + entry.addend), sizeof(T));
+    return true;
+  }
+  const u8* host = call_slow_read(core, op, lin, sizeof(T));
+  if (host == nullptr) return false;
   std::memcpy(&out, host, sizeof(T));
   return true;
 }
@@ -184,9 +188,9 @@ inline bool slow_store_linear(Core& core, const Op& op, u64 lin, T value) {
 
 template <class T>
 inline bool store_linear(Core& core, const Op& op, u64 lin, T value) {
-  u8* host = write_pointer(core, lin, sizeof(T));
-  if (host != nullptr) [[likely]] {
-    std::memcpy(host, &value, sizeof(T));
+  const HostTlbEntry& entry = core.tlb->write[HostTlb::index(lin)];
+  if (entry.tag == ((lin + sizeof(T) - 1) & ~kPageOffsetMask)) [[likely]] {
+    std::memcpy(reinterpret_cast<u8*>(lin + entry.addend), &value, sizeof(T));
     return true;
   }
   return slow_store_linear(core, op, lin, value);
@@ -196,9 +200,10 @@ inline bool store_linear(Core& core, const Op& op, u64 lin, T value) {
 // so a fault is a write fault, and nothing is lost on a retry.
 template <class T, class Change>
 inline bool modify_linear(Core& core, const Op& op, u64 lin, Change change) {
-  u8* host = write_pointer(core, lin, sizeof(T));
   T old;
-  if (host != nullptr) [[likely]] {
+  const HostTlbEntry& entry = core.tlb->write[HostTlb::index(lin)];
+  if (entry.tag == ((lin + sizeof(T) - 1) & ~kPageOffsetMask)) [[likely]] {
+    u8* host = reinterpret_cast<u8*>(lin + entry.addend);
     std::memcpy(&old, host, sizeof(T));
     const T changed = change(old);
     std::memcpy(host, &changed, sizeof(T));

@@ -9,17 +9,23 @@
 
 namespace vtsim::cpu {
 
-// CF as ADC, SBB, INC and DEC need it: at once when the last operation was of the same width.
-template <class T>
+// CF as ADC, SBB, INC and DEC need it. Lazy operands are zero-extended, so that most kinds need not
+// ask for the width.
 inline bool carry_in(const LazyFlags& lazy) {
-  const T a = static_cast<T>(lazy.a), b = static_cast<T>(lazy.b);
-  switch (lazy.kind) {
-    case flag_word(FlagKind::kAdd, kSizeLog2<T>): return static_cast<T>(a + b) < a;
-    case flag_word(FlagKind::kAdc, kSizeLog2<T>): return static_cast<T>(a + b + 1) <= a;
-    case flag_word(FlagKind::kSub, kSizeLog2<T>): return a < b;
-    case flag_word(FlagKind::kSbb, kSizeLog2<T>): return a <= b;
-    default: return carry_flag(lazy);
+  const auto kind = static_cast<FlagKind>(lazy.kind >> 2);
+  if (kind == FlagKind::kSub) return lazy.a < lazy.b;
+  if (kind == FlagKind::kLogic) return false;
+  if (kind == FlagKind::kExplicit) return lazy.a & Rflags::CF.mask();
+  if (kind == FlagKind::kInc || kind == FlagKind::kDec) return lazy.b != 0;
+  if (kind == FlagKind::kSbb) return lazy.a <= lazy.b;
+  const unsigned size_log2 = lazy.kind & 3;
+  if (kind == FlagKind::kAdd || kind == FlagKind::kAdc) {
+    const bool carry = kind == FlagKind::kAdc;
+    const u64 sum = lazy.a + lazy.b + carry;
+    if (size_log2 == 3) return carry ? sum <= lazy.a : sum < lazy.a;
+    return bit(sum, 8u << size_log2);
   }
+  return carry_flag(lazy);
 }
 
 template <class T>
@@ -29,9 +35,9 @@ inline void record_flags(LazyFlags& lazy, FlagKind kind, T a, T b) {
   lazy.kind = flag_word(kind, kSizeLog2<T>);
 }
 
-template <class Operation, class T>
+template <class Operation>
 inline bool operation_carry(const Core& core) {
-  if constexpr (Operation::kReadsCarry) return carry_in<T>(core.state.lazy);
+  if constexpr (Operation::kReadsCarry) return carry_in(core.state.lazy);
   return false;
 }
 
@@ -39,7 +45,7 @@ inline bool operation_carry(const Core& core) {
 template <class Operation, class T, bool live>
 inline void operate_on_register(Core& core, const Op& op, T b) {
   const T a = get_gpr<T>(core, op.dst);
-  const bool carry = operation_carry<Operation, T>(core);
+  const bool carry = operation_carry<Operation>(core);
   const T result = Operation::template result<T>(a, b, carry);
   if constexpr (Operation::kStores) set_gpr<T>(core, op.dst, result);
   if constexpr (live) Operation::template record<T>(core.state.lazy, a, b, result, carry);
@@ -48,7 +54,7 @@ inline void operate_on_register(Core& core, const Op& op, T b) {
 // memory <- memory op source
 template <class Operation, class T, Form form, bool live>
 inline Outcome operate_on_memory(Core& core, const Op& op, T b) {
-  const bool carry = operation_carry<Operation, T>(core);
+  const bool carry = operation_carry<Operation>(core);
   T a{}, result{};
   if constexpr (Operation::kStores) {
     const bool done = modify_operand<T, form>(core, op, [&](T value) {
