@@ -331,6 +331,9 @@ void Core::run_carefully() {
   if (resume) state.rflags_other &= ~Rflags::RF.mask();
   if (observe_) environment_.observer.on_retire(*this, rip, code_of(*alone));
   if (state.shadow == kShadowMovSs) return;
+  // SDM 3B "Single-Stepping on Branches": only where control went elsewhere.
+  const bool went_on = state.rip == alone->successor[0] || state.rip == rip;
+  if ((state.debugctl & DebugCtl::BTF.mask()) != 0 && went_on) single_step = false;
   const u64 traps = state.pending_debug | (single_step ? Dr6::BS.mask() : 0);
   state.pending_debug = 0;
   if (traps != 0) deliver({.vector = kDb, .dr6_bits = traps});

@@ -38,6 +38,8 @@ void record_event(Core& core, const Event& event) {
     const u64 hits = event.dr6_bits | std::exchange(state.pending_debug, 0);
     if (is_exception || hits != 0) state.dr6 = Dr6::B.put(state.dr6, 0) | hits;
     state.dr7 &= ~Dr7::GD.mask();
+    // SDM 3B "IA32_DEBUGCTL MSR": the handler is neither recorded nor stepped by branches.
+    state.debugctl &= ~(DebugCtl::LBR.mask() | DebugCtl::BTF.mask());
   }
 }
 

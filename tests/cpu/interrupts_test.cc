@@ -270,3 +270,14 @@ TEST_CASE("NMI: blocked from its delivery to the next IRET") {
   CHECK_FALSE(bench.state().nmi_blocked);
   CHECK(bench.state().rip == kCode);
 }
+
+TEST_CASE("Single step on branches: BTF traps behind a taken branch only, and is cleared") {
+  SystemBench bench;
+  write_rflags(bench.state(), kTf | 2);
+  bench.state().debugctl = DebugCtl::BTF.mask();
+  bench.code({0x90, 0x90, 0xEB, 0x02, 0x0F, 0x0B, 0x90});  // nop; nop; jmp +2
+  bench.go();
+  REQUIRE(bench.handled() == kDb);
+  CHECK(bench.pushed(0) == kCode + 6);
+  CHECK(bench.state().debugctl == 0);
+}
