@@ -53,10 +53,12 @@ bool read_gate_64(Core& core, const Event& event, Gate& gate) {
   const u64 offset = u64{event.vector} * 16;
   if (offset + 15 > core.state.idtr.limit)
     return fail(core, kGp, gate_error(event.vector, gate.ext));
-  const u64 lin = core.state.idtr.base + offset;
-  if (!read_implicit(core, lin, gate.low.raw) || !read_implicit(core, lin + 8, gate.upper))
-    return false;
-  gate.upper = bits(gate.upper, 31, 0);
+  struct {
+    u64 low, upper;
+  } raw;
+  if (!read_implicit(core, core.state.idtr.base + offset, raw)) return false;
+  gate.low.raw = raw.low;
+  gate.upper = bits(raw.upper, 31, 0);
   return check_gate(core, event, gate,
                     gate.low.type() == kInterruptGate || gate.low.type() == kTrapGate);
 }
