@@ -17,10 +17,17 @@ NorthbridgeModule::NorthbridgeModule(sc_core::sc_module_name name, const Chipset
   bridge_.on_memory_write([this](Hpa first, u64 bytes) { snoop_write(first, bytes); });
 }
 
-// A payload a call: a device may start a transaction of its own before it has answered.
+// One payload, made once, is enough unless a device starts a transaction of its own before it has
+// answered, and that one goes down again.
 bool NorthbridgeModule::Below::transport(const BusTransaction& transaction, Ps now) {
-  BusPayload payload;
-  return payload.send(module_.below, transaction, now);
+  if (busy_) {
+    BusPayload nested;
+    return nested.send(module_.below, transaction, now);
+  }
+  busy_ = true;
+  const bool claimed = payload_.send(module_.below, transaction, now);
+  busy_ = false;
+  return claimed;
 }
 
 void NorthbridgeModule::from_core(int /*core*/, tlm::tlm_generic_payload& payload,

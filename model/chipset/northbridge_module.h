@@ -35,6 +35,8 @@ class NorthbridgeModule final : public sc_core::sc_module {
 
    private:
     NorthbridgeModule& module_;
+    BusPayload payload_;
+    bool busy_ = false;
   };
 
   void from_core(int core, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);

@@ -13,9 +13,6 @@
 using namespace vtsim;
 using namespace vtsim::chipset;
 
-// The SystemC library's own main would call it; the program's main is Catch2's.
-int sc_main(int, char*[]) { return 0; }
-
 namespace {
 
 constexpr u64 kMiB = u64{1} << 20;
