@@ -2,6 +2,7 @@
 #   make demo    runs boot_demo on the default machine and tells what happened
 #   make test    runs every test
 #   make linux   boots Debian's cloud kernel to a shell (KERNEL=linux-image-amd64 for the generic one)
+#   make bench   builds and runs the micro-benchmarks (BENCH_FLAGS=--benchmark_filter=alu for some)
 
 BUILD ?= build
 CMAKE_FLAGS ?=
@@ -9,8 +10,9 @@ JOBS ?= $(shell nproc)
 PLATFORM ?= q35-skylake-sp
 CPUS ?= 1
 KERNEL ?= linux-image-cloud-amd64
+BENCH_FLAGS ?=
 
-.PHONY: all deps test demo linux clean
+.PHONY: all deps test demo linux bench clean
 
 all: deps
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release $(CMAKE_FLAGS) > $(BUILD).configure.log 2>&1 \
@@ -30,6 +32,13 @@ linux: all
 	@bench/linux/make_initramfs.sh shell $(BUILD)/shell.gz
 	$(BUILD)/vtsim run $(PLATFORM) --cpus $(CPUS) --memory 1G --append console=ttyS0 --initrd $(BUILD)/shell.gz \
 	  --kernel "$$(bench/linux/fetch_kernel.sh $(KERNEL) $(BUILD)/kernels)"
+
+bench: deps
+	@tools/install-deps.sh --only libbenchmark-dev
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release -DVTSIM_BENCH=ON $(CMAKE_FLAGS) > $(BUILD).configure.log 2>&1 \
+	  || { cat $(BUILD).configure.log; exit 1; }
+	@cmake --build $(BUILD) -j $(JOBS) --target vtsim_micro
+	$(BUILD)/bench/micro/vtsim_micro $(BENCH_FLAGS)
 
 clean:
 	rm -rf $(BUILD) $(BUILD).configure.log

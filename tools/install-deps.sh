@@ -6,7 +6,7 @@ set -eu
 
 build="build-essential cmake ninja-build pkg-config ccache git acpica-tools
   libsystemc-dev libzydis-dev libcapstone-dev libyaml-cpp-dev catch2 libcli11-dev libfmt-dev
-  nlohmann-json3-dev libzstd-dev libmpfr-dev libgmp-dev libre2-dev nettle-dev libbenchmark-dev"
+  nlohmann-json3-dev libzstd-dev libmpfr-dev libgmp-dev libre2-dev nettle-dev"
 run="busybox-static cpio time python3"
 
 if [ "${1:-}" = --only ]; then

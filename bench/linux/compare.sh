@@ -1,5 +1,5 @@
 #!/bin/bash
-# compare.sh [--runs N] [--no-bochs] [--no-vtsim] [--vtsim FILE] [--platform NAME] [--out DIR]
+# compare.sh [--runs N] [--no-bochs] [--no-qemu] [--no-vtsim] [--vtsim FILE] [--platform NAME] [--out DIR]
 # The measure, side by side: vtsim, QEMU's TCG on one thread, and Debian's Bochs boot the same kernel
 # with the same initial RAM disk and command line to power-off, in turns, N times (default 3; Bochs,
 # which takes minutes, once). Prints the median of wall time, peak memory and the time of each phase,
@@ -27,6 +27,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --runs) runs=$2; shift ;;
     --no-bochs) without bochs ;;
+    --no-qemu) without qemu ;;
     --no-vtsim) without vtsim ;;
     --vtsim) vtsim=$2; shift ;;
     --platform) platform=$2; shift ;;
@@ -37,7 +38,10 @@ while [ $# -gt 0 ]; do
 done
 mkdir -p "$out"
 
-packages=(busybox-static cpio time qemu-system-x86)
+packages=(busybox-static cpio time)
+case " ${simulators[*]} " in
+  *" qemu "*) packages+=(qemu-system-x86) ;;
+esac
 case " ${simulators[*]} " in
   *" bochs "*) packages+=(bochs bochs-term bochsbios vgabios grub-pc-bin grub-common xorriso mtools bsdutils) ;;
 esac

@@ -150,8 +150,9 @@ Application::Application()
 
   run = subcommand(app, "run", "run a guest headlessly or on the terminal");
   run->footer(std::string(kExitStatus) +
-              "\n\nExample:\n  vtsim run q35-skylake --kernel vmlinuz --initrd root.cpio.gz "
-              "--append console=ttyS0");
+              "\n\nExample, with a kernel and an initial RAM disk of yours:\n"
+              "  vtsim run q35-skylake --kernel vmlinuz --initrd root.cpio.gz \\\n"
+              "    --append console=ttyS0 --expect 'Run /init'");
   declare_machine(run, raw);
   declare_guest(run, raw);
   declare_end(run, raw);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <systemc>
+#include <utility>
 
 #include "sim/machine/guest_files.h"
 #include "sim/machine/host_signals.h"
@@ -90,6 +91,7 @@ class Runner final : private QuantumWatcher, private cpu::CoreObserver {
   void snapshot(std::string label) { snapshots_.push_back(statistics_.snapshot(std::move(label))); }
   void end(int status, std::string reason);
   void end(ExitStatus status, std::string reason) { end(cli::exit_code(status), std::move(reason)); }
+  void stop();
   void judge(Verdict verdict);
   void mix_state(const cpu::Core& core);
   void guest_reset();
@@ -112,6 +114,7 @@ class Runner final : private QuantumWatcher, private cpu::CoreObserver {
   bool reset_pending_ = false;
   u64 state_hash_ = 0;
   std::optional<RunEnd> end_;
+  bool stopping_ = false;
 
   std::optional<observe::CommitLog> log_;
   observe::CoreBridge bridge_;
@@ -248,6 +251,11 @@ void Runner::end(int status, std::string reason) {
   for (unsigned n = 0; n < machine_.core_count(); ++n) machine_.core(n).request_leave();
 }
 
+// Every core comes here when the run has ended; SystemC warns of a second call.
+void Runner::stop() {
+  if (!std::exchange(stopping_, true)) sc_core::sc_stop();
+}
+
 void Runner::judge(Verdict verdict) {
   if (verdict == Verdict::kExpected)
     end(ExitStatus::kOk, fmt::format("--expect matched: {}", lines_.line()));
@@ -321,14 +329,14 @@ u64 Runner::next_quantum(const cpu::Core& core) {
   end_if_dead(core);
   const u64 cycles = within_limits(core, quantum_cycles_);
   if (!end_) return cycles;
-  sc_core::sc_stop();
+  stop();
   return 0;
 }
 
 void Runner::idle(const cpu::Core& core, Ps until) {
   end_if_dead(core);
   if (core.index() != 0) {
-    if (end_) sc_core::sc_stop();
+    if (end_) stop();
     return;
   }
   const Ps now = core.time_of_cycle(core.cycle());
@@ -336,7 +344,7 @@ void Runner::idle(const cpu::Core& core, Ps until) {
   look_at_host(now);
   if (!end_ && options_.console.kind == cli::ConsoleKind::kStdio && isatty(STDIN_FILENO))
     wait_for_input(until == kNever ? kNever : until > now ? until - now : 0);
-  if (end_) sc_core::sc_stop();
+  if (end_) stop();
 }
 
 // An idle machine at a terminal keeps step with the host's clock, so that `sleep 1` takes a second
