@@ -100,6 +100,16 @@ TEST_CASE("SYSCALL needs IA32_EFER.SCE") {
   CHECK(bench.handled() == kUd);
 }
 
+// SDM 2B "SYSRET", Operation: IA32_EFER.SCE is looked at before CPL.
+TEST_CASE("SYSRET at CPL 3: #UD without IA32_EFER.SCE, #GP(0) with it") {
+  SystemBench bench(3);
+  const bool enabled = GENERATE(false, true);
+  bench.state().efer.set(Efer::SCE, enabled);
+  bench.code({0x48, 0x0F, 0x07});
+  bench.go();
+  CHECK(bench.handled() == (enabled ? kGp : kUd));
+}
+
 // ---- IRET in 64-bit mode
 
 TEST_CASE("IRETQ to CPL 3 makes unusable what CPL 3 may not use, and keeps the base of FS") {

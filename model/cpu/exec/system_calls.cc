@@ -79,6 +79,7 @@ template <CodeWidth width>
 Outcome sysret(Core& core, const Op&) {
   CoreState& state = core.state;
   if (!state.efer[Efer::SCE]) return core.raise(kUd);
+  if (state.cpl != 0) return core.raise(kGp, 0);
   const u64 rcx = state.gpr[kRcx];
   if (width == CodeWidth::k64 && !is_canonical(core, rcx)) return core.raise(kGp, 0);
   state.rip = width == CodeWidth::k64 ? rcx : rcx & low_mask(32);
@@ -143,7 +144,7 @@ constexpr InstructionRow call_row(Mnemonic mnemonic, Binder bind, Gate gate, Pri
 
 constexpr InstructionRow kRows[] = {
     call_row(ZYDIS_MNEMONIC_SYSCALL, plain<syscall>, Gate::kOnly64, Privilege::kAny),
-    call_row(ZYDIS_MNEMONIC_SYSRET, bind_sysret, Gate::kOnly64, Privilege::kCpl0),
+    call_row(ZYDIS_MNEMONIC_SYSRET, bind_sysret, Gate::kOnly64, Privilege::kInHandler),
     call_row(ZYDIS_MNEMONIC_SYSENTER, plain<sysenter>, Gate::kAlways, Privilege::kInHandler),
     call_row(ZYDIS_MNEMONIC_SYSEXIT, bind_sysexit, Gate::kAlways, Privilege::kCpl0),
 };

@@ -32,6 +32,11 @@ static void put_number(u64 value, u32 base) {
 void print(const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
+  print_list(format, arguments);
+  va_end(arguments);
+}
+
+void print_list(const char* format, va_list arguments) {
   for (; *format; ++format) {
     if (*format != '%') {
       put_char(*format);
@@ -47,9 +52,11 @@ void print(const char* format, ...) {
       case 'x':
         put_number(va_arg(arguments, u64), 16);
         break;
+      case 'c':
+        put_char((char)va_arg(arguments, int));
+        break;
       default:
         put_char(*format);
     }
   }
-  va_end(arguments);
 }

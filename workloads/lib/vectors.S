@@ -1,5 +1,7 @@
 // One entry a vector, all alike: error code (or 0) and vector are pushed, then the common part saves
-// the registers and calls interrupt(frame), frame as in interrupts.h.
+// the registers and calls interrupt(frame), frame as in parts.h.
+
+#include "vectors.inc"
 
     .macro push_all
     push %r15; push %r14; push %r13; push %r12
@@ -25,18 +27,7 @@ common:
     add $16, %rsp
     iretq
 
-// 16 bytes each. SDM 3A "Exception and Interrupt Reference": vectors 8, 10-14, 17 and 21 push an error
-// code themselves.
     .balign 16
     .global vector_entries
 vector_entries:
-    .set vector, 0
-    .rept 256
-    .balign 16
-    .if vector != 8 && (vector < 10 || vector > 14) && vector != 17 && vector != 21
-    push $0
-    .endif
-    push $vector
-    jmp common
-    .set vector, vector + 1
-    .endr
+    vector_stubs 256, common
