@@ -187,6 +187,10 @@ void AcpiPm::raise_gpe(unsigned event, Ps now) {
   wake_if_due(now);
 }
 
+bool AcpiPm::wakes_on_rtc() const {
+  return Reg<Pm1>(state_.registers.get(kPm1En, 2))[Pm1::RTC];
+}
+
 // ACPI "Waking Up From a Sleeping State": the power button always wakes, other events if enabled.
 void AcpiPm::wake_if_due(Ps now) {
   if (state_.sleeping != SleepState::kS3) return;

@@ -96,6 +96,10 @@ class AcpiPm : public RegisterTarget {
   // Sets bit `event` of GPE0_STS; 0 to 31.
   void raise_gpe(unsigned event, Ps now);
 
+  bool is_suspended() const { return state_.sleeping == SleepState::kS3; }
+  // Whether a rise of IRQ8 would end S3.
+  bool wakes_on_rtc() const;
+
   // PLTRST#. After S3 it only ends the sleep: the block is on standby power and keeps its contents.
   void reset(Ps now);
 

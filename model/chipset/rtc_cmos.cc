@@ -101,6 +101,10 @@ RtcCmos::RtcCmos(EventQueue& events, const CmosSetup& setup)
 
 bool RtcCmos::nmi_masked() const { return Reg<IndexPort>(state_.index)[IndexPort::NMI_MASKED]; }
 
+bool RtcCmos::may_interrupt() const {
+  return events_.deadline(event_) != kNever && !interrupt_.level();
+}
+
 // DV 000 and 001 are for other crystals; they run at this one's rate.
 bool RtcCmos::divider_runs() const {
   return RegisterA::DV.get(state_.bytes[cmos::kRegisterA]) <= kLastRunningDv;

@@ -66,6 +66,9 @@ class RtcCmos : public ByteTarget {
   // IRQ8, while an enabled flag of register C is set.
   Wire& interrupt() { return interrupt_; }
 
+  // A flag that is enabled may yet be set, and would raise IRQ8.
+  bool may_interrupt() const;
+
   // Bit 7 of port 0x70 keeps NMIs of the chipset from the processor.
   bool nmi_masked() const;
 

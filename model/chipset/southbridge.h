@@ -72,6 +72,9 @@ class Southbridge final : public BusLink {
   // PLTRST#: all devices; a power cycle is the same here, since the RTC's battery stays.
   void reset(Ps now);
 
+  // In S3: does anything here still run that would end it? Without a front panel that is the RTC.
+  bool can_wake() const { return pm_.wakes_on_rtc() && rtc_.may_interrupt(); }
+
   IoApic& io_apic() { return io_apic_; }  // register it with the interrupt fabric for EOIs
   FwCfg& fw_cfg() { return fw_cfg_; }
   Uart16550& uart(unsigned index) { return *uarts_[index]; }  // index < config.uarts

@@ -9,8 +9,6 @@
 #include "model/cpu/exec/memory.h"
 #include "model/cpu/exec/msr.h"
 #include "model/cpu/exec/smm.h"
-#include "model/cpu/exec/msr.h"
-#include "model/cpu/exec/smm.h"
 #include "model/cpu/interrupts.h"
 
 namespace vtsim::cpu {
@@ -395,7 +393,9 @@ void Core::take_pending_events() {
   const Ps now = time_of_cycle(cycle_);
   const bool monitoring = state.activity == Activity::kMwait;
   PendingSignals& signals = state.signals;
-  if (signals.init && state.activity != Activity::kShutdown && !state.in_smm) {
+  const bool hears_init =
+      state.activity != Activity::kShutdown && state.activity != Activity::kOff && !state.in_smm;
+  if (signals.init && hears_init) {
     signals.init = false;
     announce_state("init");
     initialize(now);
@@ -403,7 +403,8 @@ void Core::take_pending_events() {
     signals.startup = false;
     announce_state("sipi", signals.startup_vector);
     start_up(signals.startup_vector);
-  } else if (state.activity == Activity::kWaitForSipi || state.activity == Activity::kShutdown) {
+  } else if (state.activity == Activity::kWaitForSipi || state.activity == Activity::kShutdown ||
+             state.activity == Activity::kOff) {
     // only the above, and NMI and SMI out of shutdown by way of a reset that chipsets do
   } else if (signals.smi && !state.in_smm) {
     signals.smi = false;
@@ -425,7 +426,27 @@ void Core::take_pending_events() {
   }
   if (monitoring && state.activity == Activity::kActive) disarm_monitor();
   signals.startup = signals.startup && state.activity == Activity::kWaitForSipi;
-  attention = signals.any() || apic().interrupt_pending();
+  attention = has_takeable_event();
+}
+
+// What is pending and does not wait for an instruction: a core that sleeps looks again only when more
+// comes. SDM 3A "Nonmaskable Interrupt (NMI)", "HLT"; 3C "SMM > Interrupts in SMM".
+bool Core::has_takeable_event() const {
+  const PendingSignals& signals = state.signals;
+  const bool interrupt = environment_.apic.interrupt_pending();
+  const bool enabled = (state.rflags_other & Rflags::IF.mask()) != 0;
+  const bool wakes = (signals.nmi && !state.nmi_blocked) ||
+                     ((signals.smi || signals.init) && !state.in_smm);
+  switch (state.activity) {
+    case Activity::kActive: return signals.any() || interrupt;
+    case Activity::kHalted: return wakes || (interrupt && enabled);
+    case Activity::kMwait:
+      return wakes || (interrupt && (enabled || state.mwait_breaks_on_masked));
+    case Activity::kWaitForSipi: return signals.init || signals.startup;
+    case Activity::kShutdown:
+    case Activity::kOff: return false;
+  }
+  return false;
 }
 
 // SDM 3A "Processor State Following Power-up, Reset, or INIT": INIT keeps caches, x87 and vector

@@ -183,6 +183,7 @@ class Core {
   void run_chain(Block* first);
   void run_carefully();
   void take_pending_events();
+  bool has_takeable_event() const;
   void initialize(Ps now);   // INIT
   void start_up(u8 vector);  // SIPI
   bool is_bootstrap() const;

@@ -42,6 +42,13 @@ void LogicalProcessor::reset(Ps now) {
   core_.power_on();
   apic_.reset(now);
   if (config_.index != 0) core_.state.activity = Activity::kWaitForSipi;
+  // SDM 3A "Processor State After Reset": the time-stamp counter starts at 0.
+  core_.state.tsc_offset = 0 - config_.tsc_frequency.cycles_at(now);
+}
+
+void LogicalProcessor::power_off(Ps now) {
+  reset(now);
+  core_.state.activity = Activity::kOff;
 }
 
 void LogicalProcessor::signal(Ps now) {

@@ -37,13 +37,17 @@ class LogicalProcessor final : private CoreSignals, private TscClock {
   // others wait for a start-up message.
   void reset(Ps now);
 
+  // The platform takes the processor's power, and its state with it, until it resets it.
+  void power_off(Ps now);
+  // SMI#
+  void smi(Ps now) override;
+
   Core& core() { return core_; }
   const Core& core() const { return core_; }
   LocalApic& apic() { return apic_; }
 
  private:
   void nmi(Ps now) override;
-  void smi(Ps now) override;
   void init(Ps now) override;
   void startup(u8 vector, Ps now) override;
   void interrupt_line_changed(Ps now) override;

@@ -1,6 +1,8 @@
 #include "sim/firmware_tables/acpi.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "dsdt.hex"
 #include "model/base/bits.h"
@@ -327,6 +329,16 @@ Hpa place_acpi(const TablesConfig& config, const MemoryLayout& layout, GuestMemo
   SIM_CHECK(memory.write(layout.acpi_area, image.tables));
   SIM_CHECK(memory.write(kRsdpArea, image.rsdp));
   return kRsdpArea;
+}
+
+// 64BIT_WAKE_SUPPORTED_F is clear in the FACS that is placed, so that no vector is a 64-bit one.
+WakingVectors read_waking_vectors(const MemoryLayout& layout, const GuestMemory& memory) {
+  std::array<u8, 64> facs{};
+  SIM_CHECK(memory.read(layout.acpi_area, facs));
+  const std::span<const u8> bytes(facs);
+  if (std::string_view(reinterpret_cast<const char*>(facs.data()), 4) != "FACS") return {};
+  return {.real_mode = Hpa(load_little_endian(bytes.subspan(12, 4))),
+          .protected_mode = Hpa(load_little_endian(bytes.subspan(24, 8)))};
 }
 
 }  // namespace vtsim::firmware_tables

@@ -69,6 +69,14 @@ AcpiImage build_acpi(const TablesConfig& config, const MemoryLayout& layout);
 // address. SIM_CHECKs that they fit: kAcpiAreaBytes holds the tables of 254 cores and more.
 Hpa place_acpi(const TablesConfig& config, const MemoryLayout& layout, GuestMemory& memory);
 
+// Where an OS wants to go on after S3, from the FACS in memory: ACPI "Firmware ACPI Control
+// Structure (FACS)". A zero is no vector.
+struct WakingVectors {
+  Hpa real_mode;       // Firmware_Waking_Vector
+  Hpa protected_mode;  // X_Firmware_Waking_Vector: flat 32-bit; has precedence
+};
+WakingVectors read_waking_vectors(const MemoryLayout& layout, const GuestMemory& memory);
+
 // The PIRQ (0 = A ... 7 = H) of interrupt pin 0-3 (INTA-INTD) of a device on bus 0. In APIC mode
 // PIRQ n is input 16 + n of the I/O APIC. Devices 25-31 are the southbridge's own, routed by their
 // DnnIR registers' reset values; all others rotate over PIRQE-H.

@@ -58,12 +58,16 @@ void set_data_segments(EntryState& state, const SegmentValue& data) {
   state.ss = state.ds = state.es = state.fs = state.gs = data;
 }
 
-// Flat segments with a GDT that holds them; `code` gives the mode.
-void set_flat_segments(EntryState& state, Reg<AccessRights> code, Placement& placement) {
-  constexpr u64 kTssUpperHalf = 0;  // in 64-bit mode a TSS descriptor has 16 bytes
+void set_flat_registers(EntryState& state, Reg<AccessRights> code) {
   state.cs = {kCodeSelector, 0, kFlatLimit, code};
   set_data_segments(state, {kDataSelector, 0, kFlatLimit, flat_segment(kDataType)});
   state.tr = {kTssSelector, 0, kTssLimit, kTssRights};
+}
+
+// Flat segments with a GDT that holds them; `code` gives the mode.
+void set_flat_segments(EntryState& state, Reg<AccessRights> code, Placement& placement) {
+  constexpr u64 kTssUpperHalf = 0;  // in 64-bit mode a TSS descriptor has 16 bytes
+  set_flat_registers(state, code);
   ByteWriter gdt;
   gdt.qword(0).qword(0).qword(descriptor(state.cs)).qword(descriptor(state.ds));
   gdt.qword(descriptor(state.tr)).qword(kTssUpperHalf);
@@ -93,24 +97,46 @@ Hpa place_identity_map(Placement& placement) {
 
 }  // namespace
 
-EntryState real_mode_entry(Hpa entry) {
-  constexpr u64 kFirst64KiB = 0x10000;
+namespace {
+
+SegmentValue real_mode_segment(u64 paragraph, u64 type) {
+  return {static_cast<u16>(paragraph), paragraph << 4, 0xffff, memory_segment(type)};
+}
+
+EntryState real_mode_entry_at(u64 paragraph, u64 offset) {
   constexpr u16 kStackSegment = 0x9000;
   constexpr u64 kStackTop = 0xfc00;
-  const auto segment = [](u64 paragraph, u64 type) {
-    return SegmentValue{static_cast<u16>(paragraph), paragraph << 4, 0xffff, memory_segment(type)};
-  };
   EntryState state;
   state.mode = EntryMode::kReal;
-  const bool low = entry.value < kFirst64KiB;
-  state.cs = segment(low ? 0 : entry.value >> 4, kCodeType);
-  state.rip = entry.value - state.cs.base;
-  set_data_segments(state, segment(0, kDataType));
-  state.ss = segment(kStackSegment, kDataType);
+  state.cs = real_mode_segment(paragraph, kCodeType);
+  state.rip = offset;
+  set_data_segments(state, real_mode_segment(0, kDataType));
+  state.ss = real_mode_segment(kStackSegment, kDataType);
   state.gpr[kRsp] = kStackTop;
   state.tr.access = kTssRights;
   state.idtr = {0, 0x3ff};
   state.cr0 = Reg<Cr0>().with(Cr0::ET, 1).value;
+  return state;
+}
+
+}  // namespace
+
+EntryState real_mode_entry(Hpa entry) {
+  constexpr u64 kFirst64KiB = 0x10000;
+  const u64 paragraph = entry.value < kFirst64KiB ? 0 : entry.value >> 4;
+  return real_mode_entry_at(paragraph, entry.value - (paragraph << 4));
+}
+
+EntryState real_mode_wake_entry(Hpa vector) {
+  return real_mode_entry_at(vector.value >> 4, bits(vector.value, 3, 0));
+}
+
+EntryState protected_mode_wake_entry(Hpa vector) {
+  EntryState state;
+  state.mode = EntryMode::kProtected;
+  state.rip = vector.value;
+  set_flat_registers(state, flat_segment(kCodeType));
+  state.cr0 = Reg<Cr0>().with(Cr0::PE, 1).with(Cr0::ET, 1).value;
   return state;
 }
 

@@ -51,18 +51,18 @@ namespace {
 
 // PCI configuration mechanism #1, since these accesses are what opens the ECAM. `address` is an ECAM
 // offset within a function's first 256 bytes.
-void write_config(CpuBus& bus, u64 address, unsigned size, u64 value) {
+void write_config(CpuBus& bus, u64 address, unsigned size, u64 value, Ps now) {
   constexpr u16 kConfigAddress = 0xCF8, kConfigData = 0xCFC;
   constexpr u64 kEnable = u64{1} << 31;
   const u64 function = bits(address, 27, 12), offset = bits(address, 11, 0);
-  bus.port_out(kConfigAddress, 4, kEnable | function << 8 | align_down(offset, 4), 0);
-  bus.port_out(static_cast<u16>(kConfigData + offset % 4), size, value, 0);
+  bus.port_out(kConfigAddress, 4, kEnable | function << 8 | align_down(offset, 4), now);
+  bus.port_out(static_cast<u16>(kConfigData + offset % 4), size, value, now);
 }
 
 }  // namespace
 
 void apply_setup_accesses(cpu::Core& core,
-                          std::span<const firmware_tables::SetupAccess> accesses) {
+                          std::span<const firmware_tables::SetupAccess> accesses, Ps now) {
   using Space = firmware_tables::SetupAccess::Space;
   CpuBus& bus = core.environment().bus;
   cpu::LocalApic& apic = core.apic();
@@ -70,16 +70,16 @@ void apply_setup_accesses(cpu::Core& core,
     const Hpa address(access.address);
     switch (access.space) {
       case Space::kPort:
-        bus.port_out(static_cast<u16>(access.address), access.size, access.value, 0);
+        bus.port_out(static_cast<u16>(access.address), access.size, access.value, now);
         break;
       case Space::kPciConfig:
-        write_config(bus, access.address, access.size, access.value);
+        write_config(bus, access.address, access.size, access.value, now);
         break;
       case Space::kMemory:
         if (apic.claims(address.page())) {
-          apic.write(address.page_offset(), access.size, access.value, 0);
+          apic.write(address.page_offset(), access.size, access.value, now);
         } else {
-          bus.write(address, access.size, access.value, {}, 0);
+          bus.write(address, access.size, access.value, {}, now);
         }
         break;
     }

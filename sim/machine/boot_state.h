@@ -17,6 +17,6 @@ void apply_core_setup(cpu::Core& core, std::span<const firmware_tables::MsrValue
 
 // Accesses that firmware makes on the boot processor.
 void apply_setup_accesses(cpu::Core& core,
-                          std::span<const firmware_tables::SetupAccess> accesses);
+                          std::span<const firmware_tables::SetupAccess> accesses, Ps now);
 
 }  // namespace vtsim::machine

@@ -42,20 +42,44 @@ void CoreModule::wait_until(Ps time) {
   wait(chipset::to_sc_time(time > here ? time - here : 0));
 }
 
+void CoreModule::look_again(Ps now) {
+  core().set_attention();
+  processor_->core().environment().wake(now);
+}
+
+// A core that slept lags behind.
+void CoreModule::catch_up() {
+  const Ps here = simulated_now();
+  cpu::Core& core = processor_->core();
+  if (here > core.time_of_cycle(core.cycle())) core.skip_to(frequency_.cycles_at(here - 1) + 1);
+}
+
+// The boot core looks now and then whether the run is to end, whatever the guest does.
+void CoreModule::sleep() {
+  constexpr Ps kLook = kPsPerSecond / 10;
+  cpu::Core& core = processor_->core();
+  const bool looks = core.index() == 0;
+  const Ps here = simulated_now();
+  watcher_.idle(core, looks ? std::min(events_.next(), here + kLook) : kNever);
+  if (core.attention) return;
+  if (looks) {
+    wait(chipset::to_sc_time(kLook), wake_);
+  } else {
+    wait(wake_);
+  }
+}
+
 // No state of the machine lives on this stack: all of it is in the core, the devices and the queue.
 void CoreModule::live() {
   cpu::Core& core = processor_->core();
   wait(1, sc_core::SC_PS);  // the machine is prepared at time 0, once its sockets are bound
-  while (const u64 quantum = watcher_.next_quantum(core)) {
-    // A core that slept lags behind.
-    const Ps here = simulated_now();
-    if (here > core.time_of_cycle(core.cycle())) core.skip_to(frequency_.cycles_at(here - 1) + 1);
+  while (true) {
+    catch_up();
+    const u64 quantum = watcher_.next_quantum(core);
+    if (quantum == 0) return;
     core.run_until(core.cycle() + quantum);
     wait_until(core.time_of_cycle(core.cycle()));
-    if (core.state.activity != cpu::Activity::kActive && !core.attention) {
-      watcher_.idle(core, events_.next());
-      if (!core.attention) wait(wake_);
-    }
+    if (core.state.activity != cpu::Activity::kActive && !core.attention) sleep();
   }
 }
 

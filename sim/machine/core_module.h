@@ -18,7 +18,7 @@ class QuantumWatcher {
   virtual ~QuantumWatcher() = default;
   // How many cycles the core may run next; 0 ends its process for good.
   virtual u64 next_quantum(const cpu::Core& core) = 0;
-  // The core waits for an event that comes at `until` at the latest (kNever: nobody knows of any).
+  // The core sleeps; it is looked at again at `until` (kNever: when something happens to it).
   virtual void idle(const cpu::Core& core, Ps until) = 0;
 };
 
@@ -36,6 +36,9 @@ class CoreModule final : public sc_core::sc_module, private BusListener {
   CoreModule(sc_core::sc_module_name name, const cpu::LogicalProcessorConfig& config,
              const Ports& ports);
 
+  // The watcher has something to do with this core although it sleeps.
+  void look_again(Ps now);
+
   chipset::CpuBusModule& bus() { return bus_; }
   cpu::LogicalProcessor& processor() { return *processor_; }
   cpu::Core& core() { return processor_->core(); }
@@ -44,6 +47,8 @@ class CoreModule final : public sc_core::sc_module, private BusListener {
   SC_HAS_PROCESS(CoreModule);
 
   void live();
+  void catch_up();
+  void sleep();
   void wait_until(Ps time);
   void on_map_change() override;
   void on_memory_write(Hpa first, u64 bytes) override;

@@ -10,8 +10,8 @@ GuestFiles::GuestFiles(const cli::GuestOptions& options) : options_(options) {
   if (!options.initrd.empty()) initrd_.emplace(options.initrd);
 }
 
-void GuestFiles::load_into(Machine& machine) const {
-  const Hpa rsdp = machine.prepare_without_firmware();
+void GuestFiles::load_into(Machine& machine, Ps now) const {
+  const Hpa rsdp = machine.prepare_without_firmware(now);
   if (!kernel_) return;
   loader::LoadRequest request{.file = options_.kernel,
                               .image = kernel_->bytes(),

@@ -18,7 +18,7 @@ class GuestFiles {
   explicit GuestFiles(const cli::GuestOptions& options);
 
   // Prepares the machine as firmware would and loads the guest. Throws ImageError.
-  void load_into(Machine& machine) const;
+  void load_into(Machine& machine, Ps now) const;
 
   std::vector<stats::Image> describe() const;  // with checksums
 

@@ -5,10 +5,12 @@
 
 #include "model/base/check.h"
 #include "model/cpu/apic/local_apic.h"
+#include "model/chipset/pci_setup.h"
 #include "model/device/pci_testdev.h"
 #include "sim/firmware_tables/acpi.h"
 #include "sim/firmware_tables/memory_layout.h"
 #include "sim/firmware_tables/smbios.h"
+#include "sim/loader/entry_points.h"
 #include "sim/machine/boot_state.h"
 
 namespace vtsim::machine {
@@ -63,6 +65,7 @@ Machine::Machine(const config::MachineConfig& config, MachineSinks sinks,
                  cpu::CoreObserver& observer, QuantumWatcher& watcher)
     : config_(config),
       shared_(config_.cores.model, config_.cores.offered),
+      layout_(firmware_tables::q35_memory_layout(config_.memory.bytes)),
       pic_(std::make_unique<Pic>(*this)),
       clock_("clock", events_),
       northbridge_("northbridge", chipset_config(config_), fabric_) {
@@ -76,6 +79,14 @@ Machine::Machine(const config::MachineConfig& config, MachineSinks sinks,
     for (auto& core : cores_) core->bus().set_a20(level);
   };
   below.reset = [reset = sinks.reset](chipset::ResetKind, Ps) { reset(); };
+  below.smi = [this](bool level, Ps now) {
+    if (level) raise_smi(now);
+  };
+  below.suspend = [suspend = sinks.suspend](Ps) { suspend(); };
+  below.wake = [this, wake = sinks.wake](Ps now) {
+    wake();
+    cores_[0]->look_again(now);
+  };
   below.power_off = [power_off = sinks.power_off](Ps) { power_off(); };
   below.debug_exit = [exit = sinks.debug_exit](u32 value, Ps) { exit(value); };
   below.debug_console = sinks.debug_console;
@@ -126,23 +137,30 @@ void Machine::add_devices() {
 
 firmware_tables::GuestMemory& Machine::memory() { return *memory_; }
 
-Hpa Machine::prepare_without_firmware() {
-  const auto layout = firmware_tables::q35_memory_layout(config_.memory.bytes);
-  apply_setup_accesses(core(0), firmware_tables::q35_setup());
+Hpa Machine::prepare_without_firmware(Ps now) {
+  set_up_chipset(now);
+  firmware_tables::TablesConfig tables{
+      .apic_ids = {}, .physical_address_bits = config_.cores.model.physical_address_bits};
+  for (unsigned n = 0; n < core_count(); ++n)
+    tables.apic_ids.push_back(config_.cores.topology.apic_id(n));
+  const Hpa rsdp = firmware_tables::place_acpi(tables, layout_, *memory_);
+  firmware_tables::place_smbios({}, layout_, *memory_);
+  return rsdp;
+}
+
+void Machine::set_up_chipset(Ps now) {
+  apply_setup_accesses(core(0), firmware_tables::q35_setup(), now);
+  const chipset::Southbridge& southbridge = southbridge_->bridge();
+  chipset::assign_pci_resources(
+      northbridge_.bridge().pci(), {},
+      [&](const device::PciFunction& function) { return southbridge.interrupt_line(function); },
+      now);
   const firmware_tables::CoreSetup setup{
       .physical_address_bits = config_.cores.model.physical_address_bits,
       .vmx = config_.cores.offered[cpu::Feature::kVmx],
       .variable_mtrrs = config_.cores.offered[cpu::Feature::kMtrr] ? 10u : 0u};
   const auto msrs = firmware_tables::core_setup(setup);
   for (auto& core : cores_) apply_core_setup(core->core(), msrs);
-
-  firmware_tables::TablesConfig tables{
-      .apic_ids = {}, .physical_address_bits = config_.cores.model.physical_address_bits};
-  for (unsigned n = 0; n < core_count(); ++n)
-    tables.apic_ids.push_back(config_.cores.topology.apic_id(n));
-  const Hpa rsdp = firmware_tables::place_acpi(tables, layout, *memory_);
-  firmware_tables::place_smbios({}, layout, *memory_);
-  return rsdp;
 }
 
 void Machine::start_at(const loader::EntryState& entry) { apply_entry_state(core(0), entry); }
@@ -151,6 +169,35 @@ void Machine::reset(Ps now) {
   northbridge_.bridge().reset(now);
   southbridge_->bridge().reset(now);
   for (auto& core : cores_) core->processor().reset(now);
+  shared_.blocks.clear();  // images are loaded behind its back
+}
+
+// ---- sleep
+
+void Machine::raise_smi(Ps now) {
+  for (auto& core : cores_) core->processor().smi(now);
+}
+
+void Machine::suspend(Ps now) {
+  for (auto& core : cores_) core->processor().power_off(now);
+}
+
+bool Machine::is_suspended() const { return southbridge_->bridge().pm().is_suspended(); }
+
+bool Machine::can_wake() const { return southbridge_->bridge().can_wake(); }
+
+bool Machine::resume(Ps now) {
+  reset(now);
+  set_up_chipset(now);
+  const auto vectors = firmware_tables::read_waking_vectors(layout_, *memory_);
+  if (vectors.protected_mode != Hpa(0)) {
+    start_at(loader::protected_mode_wake_entry(vectors.protected_mode));
+  } else if (vectors.real_mode != Hpa(0)) {
+    start_at(loader::real_mode_wake_entry(vectors.real_mode));
+  } else {
+    return false;
+  }
+  return true;
 }
 
 void Machine::console_input(std::span<const u8> bytes, Ps now) {
@@ -163,16 +210,25 @@ u64 Machine::instructions() const {
   return sum;
 }
 
+bool Machine::all_asleep() const {
+  return std::none_of(cores_.begin(), cores_.end(), [](const auto& module) {
+    const cpu::Core& core = module->core();
+    return core.state.activity == cpu::Activity::kActive || core.attention;
+  });
+}
+
 bool Machine::is_dead() const {
-  return std::all_of(cores_.begin(), cores_.end(), [](const auto& module) {
+  return std::all_of(cores_.begin(), cores_.end(), [this](const auto& module) {
     const cpu::CoreState& state = module->core().state;
     const bool interruptible = (state.rflags_other & cpu::Rflags::IF.mask()) != 0;
     switch (state.activity) {
       case cpu::Activity::kActive: return false;
-      case cpu::Activity::kHalted:
-      case cpu::Activity::kMwait: return !interruptible && !state.signals.any();
-      case cpu::Activity::kShutdown:
+      case cpu::Activity::kHalted: return !interruptible && !state.signals.any();
+      case cpu::Activity::kMwait:
+        return !interruptible && !state.mwait_breaks_on_masked && !state.signals.any();
       case cpu::Activity::kWaitForSipi: return !state.signals.any();
+      case cpu::Activity::kShutdown: return true;
+      case cpu::Activity::kOff: return !can_wake();
     }
     return false;
   });

@@ -18,6 +18,7 @@
 #include "model/device/pci_function.h"
 #include "sim/config/machine_config.h"
 #include "sim/firmware_tables/guest_memory.h"
+#include "sim/firmware_tables/memory_layout.h"
 #include "sim/loader/entry_state.h"
 #include "sim/machine/core_module.h"
 
@@ -30,6 +31,10 @@ struct MachineSinks {
   std::function<void(u32 value)> debug_exit;
   std::function<void()> power_off;
   std::function<void()> reset;
+  // ACPI S3 begins: suspend() is to be called once the instruction is over; and something ends it:
+  // resume() is to be called.
+  std::function<void()> suspend;
+  std::function<void()> wake;
 };
 
 class Machine {
@@ -40,11 +45,20 @@ class Machine {
 
   // What firmware would have done before it starts a kernel on the boot processor: chipset and
   // processor set-up, ACPI and SMBIOS tables. Returns the RSDP's address.
-  Hpa prepare_without_firmware();
+  Hpa prepare_without_firmware(Ps now);
   void start_at(const loader::EntryState& entry);
 
   // All devices and processors as after power-on; memory keeps its contents.
   void reset(Ps now);
+
+  // ACPI S3: the processors lose their power; memory, the RTC and the power-management block keep theirs.
+  void suspend(Ps now);
+  bool is_suspended() const;
+  // Whether anything still runs that could end it.
+  bool can_wake() const;
+  // What firmware does at the end of S3: reset and set-up as at power-on, then the OS's waking vector.
+  // False: the OS has left none.
+  bool resume(Ps now);
 
   firmware_tables::GuestMemory& memory();
   const config::MachineConfig& config() const { return config_; }
@@ -55,6 +69,7 @@ class Machine {
   void console_input(std::span<const u8> bytes, Ps now);
 
   u64 instructions() const;  // of all cores
+  bool all_asleep() const;
   // No core can ever run again: all are halted with interrupts off, shut down or never started.
   bool is_dead() const;
 
@@ -63,11 +78,14 @@ class Machine {
   class Pic;
 
   void add_devices();
+  void set_up_chipset(Ps now);
+  void raise_smi(Ps now);
 
   config::MachineConfig config_;
   EventQueue events_;
   cpu::SharedEnvironment shared_;
   cpu::InterruptFabric fabric_;
+  firmware_tables::MemoryLayout layout_;
   std::unique_ptr<Memory> memory_;
   std::unique_ptr<Pic> pic_;
   chipset::ClockModule clock_;

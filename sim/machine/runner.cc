@@ -95,7 +95,8 @@ class Runner final : private QuantumWatcher, private cpu::CoreObserver {
   void judge(Verdict verdict);
   void mix_state(const cpu::Core& core);
   void guest_reset();
-  void reboot(Ps now);
+  void request(bool& pending);
+  void do_what_is_pending(Ps now);
   void end_if_dead(const cpu::Core& core);
   void look_at_host(Ps now);
   u64 within_limits(const cpu::Core& core, u64 cycles);
@@ -112,6 +113,8 @@ class Runner final : private QuantumWatcher, private cpu::CoreObserver {
   Frequency frequency_;
   u64 quantum_cycles_;
   bool reset_pending_ = false;
+  bool suspend_pending_ = false;
+  bool wake_pending_ = false;
   u64 state_hash_ = 0;
   std::optional<RunEnd> end_;
   bool stopping_ = false;
@@ -155,7 +158,7 @@ Runner::Runner(const config::MachineConfig& config, const cli::RunOptions& optio
   observe();
   sc_core::sc_report_handler::set_actions("/OSCI/SystemC", sc_core::SC_DO_NOTHING);
   sc_core::sc_start(sc_core::SC_ZERO_TIME);  // elaborates
-  files_.load_into(machine_);
+  files_.load_into(machine_, 0);
 }
 
 MachineSinks Runner::sinks() {
@@ -171,7 +174,9 @@ MachineSinks Runner::sinks() {
                     fmt::format("the guest wrote {:#x} to the debug-exit port", value));
               },
           .power_off = [this] { end(ExitStatus::kOk, "the guest shut down"); },
-          .reset = [this] { guest_reset(); }};
+          .reset = [this] { guest_reset(); },
+          .suspend = [this] { request(suspend_pending_); },
+          .wake = [this] { request(wake_pending_); }};
 }
 
 void Runner::observe() {
@@ -265,14 +270,22 @@ void Runner::judge(Verdict verdict) {
 
 void Runner::guest_reset() {
   if (options_.no_reboot) return end(ExitStatus::kOk, "the guest reset the machine (--no-reboot)");
-  reset_pending_ = true;
+  request(reset_pending_);
+}
+
+// What the machine as a whole does comes after the instruction that asked for it, between quanta.
+void Runner::request(bool& pending) {
+  pending = true;
   for (unsigned n = 0; n < machine_.core_count(); ++n) machine_.core(n).request_leave();
 }
 
-void Runner::reboot(Ps now) {
-  reset_pending_ = false;
-  machine_.reset(now);
-  files_.load_into(machine_);
+void Runner::do_what_is_pending(Ps now) {
+  if (std::exchange(suspend_pending_, false)) machine_.suspend(now);
+  const bool starts_over = std::exchange(wake_pending_, false) && !machine_.resume(now);
+  if (std::exchange(reset_pending_, false) || starts_over) {
+    machine_.reset(now);
+    files_.load_into(machine_, now);
+  }
 }
 
 void Runner::look_at_host(Ps now) {
@@ -303,8 +316,11 @@ u64 Runner::within_limits(const cpu::Core& core, u64 cycles) {
 }
 
 void Runner::end_if_dead(const cpu::Core& core) {
-  if (core.state.activity == cpu::Activity::kShutdown && !core.state.signals.any())
+  if (suspend_pending_ || wake_pending_ || reset_pending_) return;
+  if (core.state.activity == cpu::Activity::kShutdown)
     end(ExitStatus::kDead, fmt::format("core {} took a triple fault", core.index()));
+  if (machine_.is_suspended() && !machine_.can_wake())
+    end(ExitStatus::kDead, "the guest sleeps (ACPI S3) and has enabled nothing that could wake it");
   if (machine_.is_dead())
     end(ExitStatus::kDead, "all cores are halted with interrupts off and nothing is pending");
 }
@@ -324,7 +340,7 @@ void Runner::mix_state(const cpu::Core& core) {
 u64 Runner::next_quantum(const cpu::Core& core) {
   mix_state(core);
   const Ps now = core.time_of_cycle(core.cycle());
-  if (reset_pending_ && !end_) reboot(now);
+  if (!end_) do_what_is_pending(now);
   if (core.index() == 0) look_at_host(now);
   end_if_dead(core);
   const u64 cycles = within_limits(core, quantum_cycles_);
@@ -342,8 +358,11 @@ void Runner::idle(const cpu::Core& core, Ps until) {
   const Ps now = core.time_of_cycle(core.cycle());
   console_.flush();
   look_at_host(now);
-  if (!end_ && options_.console.kind == cli::ConsoleKind::kStdio && isatty(STDIN_FILENO))
-    wait_for_input(until == kNever ? kNever : until > now ? until - now : 0);
+  const bool has_user =
+      options_.console.kind == cli::ConsoleKind::kStdio && isatty(STDIN_FILENO);
+  if (!has_user && machine_.events().next() == kNever && machine_.all_asleep())
+    end(ExitStatus::kDead, "nothing is pending that could wake a core");
+  if (!end_ && has_user) wait_for_input(until > now ? until - now : 0);
   if (end_) stop();
 }
 
@@ -380,7 +399,7 @@ std::string Runner::where() {
                        : s.real_mode()     ? "real"
                                            : "protected";
     constexpr const char* kActivity[] = {"running", "halted", "shut down", "waiting for SIPI",
-                                         "in MWAIT"};
+                                         "in MWAIT", "without power (S3)"};
     text += fmt::format("  core {}: {} mode, CPL {}, CS:RIP {:04x}:{:016x}, {}, {}\n", n, mode, s.cpl,
                         s.seg[cpu::kCs].selector, s.rip, s.view.non_root ? "non-root" : "root",
                         kActivity[static_cast<unsigned>(s.activity)]);

@@ -23,7 +23,8 @@ struct LazyFlags {
   u32 kind = 0;  // FlagKind << 2 | log2(operand bytes)
 };
 
-enum class Activity : u8 { kActive, kHalted, kShutdown, kWaitForSipi, kMwait };
+// kOff: the platform has taken the power (ACPI S3); only its reset starts the processor again.
+enum class Activity : u8 { kActive, kHalted, kShutdown, kWaitForSipi, kMwait, kOff };
 
 // What blocks events for one instruction. SDM 3C "Guest Non-Register State > interruptibility".
 enum InterruptShadow : u8 { kNoShadow = 0, kShadowSti = 1, kShadowMovSs = 2 };
