@@ -1,5 +1,8 @@
 #include "model/cpu/core.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "model/base/check.h"
 #include "model/cpu/apic/local_apic.h"
 #include "model/cpu/cpuid.h"
@@ -60,6 +63,19 @@ void Core::request_sync() {
 Outcome Core::request_restart() {
   chain_end = ChainEnd::kSynchronize;
   return Outcome::kFault;
+}
+
+bool Core::must_take_turns(const Op& op) const {
+  const std::vector<Core*>& cores = environment_.shared.cores;
+  if (cores.size() == 1 || cycles_at(op) == turn_cycle_) return false;
+  return std::ranges::any_of(cores, [this](const Core* core) {
+    return core != this && core->state.activity == Activity::kActive;
+  });
+}
+
+Outcome Core::request_turn() {
+  takes_turns_ = true;
+  return request_restart();
 }
 
 void Core::charge_until(const Op& op) { budget += block->instructions - op.instruction_index(); }
@@ -323,6 +339,7 @@ void Core::run_carefully() {
   const u8 shadow = state.shadow;
   const u64 rip = state.rip;
   run_chain(alone);
+  if (takes_turns_) return;
   // A shadow covers one instruction; one that this instruction cast stays.
   if (shadow != kNoShadow && state.shadow == shadow) state.shadow = kNoShadow;
   if (chain_end == ChainEnd::kEvent) return deliver(raised);
@@ -360,7 +377,8 @@ void Core::recycle_blocks() {
 }
 
 void Core::run_until(u64 cycle) {
-  while (true) {
+  turn_cycle_ = cycle_;
+  while (!std::exchange(takes_turns_, false)) {
     // The chain has gone on behind STI.
     if (state.shadow == kShadowSti && cycle_ != state.shadow_cycle) state.shadow = kNoShadow;
     if (attention) take_pending_events();

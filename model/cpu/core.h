@@ -99,6 +99,12 @@ class Core {
   // Ends the chain before the next block is entered: the budget is used up as if by magic, and run()
   // looks at events and deadlines again.
   void request_sync();
+  // Cores run ahead of each other within a run_until(). An instruction whose result two cores can
+  // compare (RDTSC) asks this first; true: another core is awake and may not have got as far as this
+  // one, so that the handler must return request_turn(): run_until() returns before the instruction,
+  // which is the first of the next call.
+  bool must_take_turns(const Op& op) const;
+  Outcome request_turn();
   // Ends the chain with RIP still at this instruction, which has done part of its work (REP): return
   // its result from the handler. The iterations done were taken from the budget one by one.
   Outcome request_restart();
@@ -224,6 +230,8 @@ class Core {
   u64 cache_generation_ = 0;
   bool observe_ = false;
   bool leave_ = false;
+  bool takes_turns_ = false;  // run_until() is to return, this once
+  u64 turn_cycle_ = 0;        // at which run_until() was called
   bool in_chain_ = false;
 };
 

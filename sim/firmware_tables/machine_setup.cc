@@ -2,6 +2,7 @@
 
 #include "model/base/bits.h"
 #include "sim/firmware_tables/acpi.h"
+#include "sim/firmware_tables/bios_area.h"
 #include "sim/firmware_tables/memory_layout.h"
 
 namespace vtsim::firmware_tables {
@@ -45,6 +46,19 @@ constexpr SetupAccess kQ35Rows[] = {
     {Space::kMemory, kRcba.value + 0x3404, 4, 0x80},       // HPTC: the HPET at FED00000
     {Space::kMemory, kRcba.value + 0x31fe, 2, 0x0100},     // OIC: the I/O APIC at FEC00000
     {Space::kPort, 0x4d1, 1, 0x0e},                        // ELCR2: IRQ 9, 10, 11 level
+    {Space::kPort, 0x20, 1, 0x11},                         // 8259, first: ICW1
+    {Space::kPort, 0x21, 1, kBiosIrq0Vector},              // ICW2
+    {Space::kPort, 0x21, 1, 0x04},                         // ICW3: the other on input 2
+    {Space::kPort, 0x21, 1, 0x01},                         // ICW4: 8086 mode
+    {Space::kPort, 0x21, 1, 0xfa},                         // OCW1: timer and cascade only
+    {Space::kPort, 0xa0, 1, 0x11},                         // 8259, second: ICW1
+    {Space::kPort, 0xa1, 1, kBiosIrq8Vector},              // ICW2
+    {Space::kPort, 0xa1, 1, 0x02},                         // ICW3
+    {Space::kPort, 0xa1, 1, 0x01},                         // ICW4
+    {Space::kPort, 0xa1, 1, 0xff},                         // OCW1: nothing
+    {Space::kPort, 0x43, 1, 0x36},                         // 8254: counter 0, mode 3
+    {Space::kPort, 0x40, 1, 0x00},                         // 65536: 18.2 Hz
+    {Space::kPort, 0x40, 1, 0x00},
     {Space::kMemory, kLocalApic.value + 0x0f0, 4, 0x1ff},  // spurious vector FF, APIC enabled
     {Space::kMemory, kLocalApic.value + 0x350, 4, 0x700},  // LINT0: ExtINT
     {Space::kMemory, kLocalApic.value + 0x360, 4, 0x400},  // LINT1: NMI

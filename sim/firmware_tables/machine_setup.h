@@ -33,7 +33,8 @@ struct CoreSetup {
 };
 
 // Opens the ECAM, the PM block, RCBA, HPET and I/O APIC, makes C0000-FFFFF RAM, routes the PIRQs to
-// 8259 inputs 10 and 11 (level), and gives the boot core's local APIC its virtual wire.
+// 8259 inputs 10 and 11 (level), starts the 8259s and the timer tick as a BIOS does, and gives the boot
+// core's local APIC its virtual wire.
 std::vector<SetupAccess> q35_setup();
 
 // MTRRs (RAM write-back, the PCI hole below 4 GiB and the VGA area uncacheable) and

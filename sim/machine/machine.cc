@@ -8,6 +8,7 @@
 #include "model/chipset/pci_setup.h"
 #include "model/device/pci_testdev.h"
 #include "sim/firmware_tables/acpi.h"
+#include "sim/firmware_tables/bios_area.h"
 #include "sim/firmware_tables/memory_layout.h"
 #include "sim/firmware_tables/smbios.h"
 #include "sim/loader/entry_points.h"
@@ -145,6 +146,7 @@ Hpa Machine::prepare_without_firmware(Ps now) {
     tables.apic_ids.push_back(config_.cores.topology.apic_id(n));
   const Hpa rsdp = firmware_tables::place_acpi(tables, layout_, *memory_);
   firmware_tables::place_smbios({}, layout_, *memory_);
+  firmware_tables::place_bios_area(*memory_);
   return rsdp;
 }
 

@@ -355,3 +355,19 @@ TEST_CASE("a restored block shows the same registers") {
   b.pm.restore(a.pm.state());
   CHECK(b.in(kSts, 8) == a.in(kSts, 8));
 }
+
+TEST_CASE("S3: IRQ8 ends it only with RTC_EN") {
+  Bench b;
+  b.acpi_mode();
+  CHECK_FALSE(b.pm.wakes_on_rtc());
+  b.out(kCnt, 2, 0x2401);  // SLP_EN, SLP_TYP 1, SCI_EN
+  CHECK(b.pm.is_suspended());
+  b.pm.set_rtc_line(true, 0);
+  CHECK(b.wakes.empty());
+  b.pm.set_rtc_line(false, 0);
+  b.out(kSts, 2, kRtc);
+  b.out(kEn, 2, kRtc);
+  CHECK(b.pm.wakes_on_rtc());
+  b.pm.set_rtc_line(true, 7);
+  CHECK(b.wakes == std::vector<Ps>{7});
+}

@@ -387,3 +387,16 @@ TEST_CASE("RTC: kvm-unit-tests' s3 arms an alarm for the next second like this")
   b.run(kSecond);
   CHECK(b.rises == std::vector<Ps>{2 * kSecond});
 }
+
+TEST_CASE("RTC: may interrupt while an enabled flag is yet to be set, and IRQ8 is low") {
+  Bench b;
+  CHECK_FALSE(b.rtc.may_interrupt());
+  for (u8 alarm : std::initializer_list<u8>{1, 3, 5}) b.put(alarm, 0xC0);
+  b.put(kB, static_cast<u8>(b.get(kB) | kAie));
+  CHECK(b.rtc.may_interrupt());
+  b.run(2 * kSecond);
+  CHECK(b.rises.size() == 1);
+  CHECK_FALSE(b.rtc.may_interrupt());  // until register C is read
+  b.get(kC);
+  CHECK(b.rtc.may_interrupt());
+}

@@ -209,14 +209,18 @@ bool time_stamp_is_disabled(const CoreState& state) {
   return state.cr4[Cr4::TSD] && state.cpl > 0;
 }
 
+// The counters of all cores are one clock: what a core reads is never less than what another has read
+// before. SDM 3B "Invariant TSC".
 Outcome rdtsc(Core& core, const Op& op) {
   if (time_stamp_is_disabled(core.state)) return core.raise(kGp, 0);
+  if (core.must_take_turns(op)) return core.request_turn();
   set_edx_eax(core.state, viewed_tsc(core.state, core.tsc_at(op)));
   return Outcome::kNext;
 }
 
 Outcome rdtscp(Core& core, const Op& op) {
   if (time_stamp_is_disabled(core.state)) return core.raise(kGp, 0);
+  if (core.must_take_turns(op)) return core.request_turn();
   set_edx_eax(core.state, viewed_tsc(core.state, core.tsc_at(op)));
   core.state.gpr[kRcx] = bits(core.state.tsc_aux, 31, 0);
   return Outcome::kNext;

@@ -110,6 +110,20 @@ TEST_CASE("ACPI: the FACS is 64 bytes on a 64-byte boundary") {
   CHECK(machine.found.length.at("FACS") == 64);
 }
 
+TEST_CASE("FACS: the waking vectors stand at offsets 12 and 24, and are none at first") {
+  PlainMemory memory(kRam);
+  const auto layout = q35_memory_layout(kRam);
+  place_acpi({}, layout, memory);
+  CHECK(read_waking_vectors(layout, memory).real_mode == Hpa(0));
+  CHECK(read_waking_vectors(layout, memory).protected_mode == Hpa(0));
+  const u8 real_mode[] = {0x45, 0x23, 0x01, 0x00};
+  const u8 protected_mode[] = {0x78, 0x56, 0x34, 0x12, 0, 0, 0, 0};
+  memory.write(layout.acpi_area + 12, real_mode);
+  memory.write(layout.acpi_area + 24, protected_mode);
+  CHECK(read_waking_vectors(layout, memory).real_mode == Hpa(0x12345));
+  CHECK(read_waking_vectors(layout, memory).protected_mode == Hpa(0x12345678));
+}
+
 TEST_CASE("ACPI: RSDT and XSDT list the same tables") {
   const Placed machine;
   const u64 rsdt = machine.found.address.at("RSDT"), xsdt = machine.found.address.at("XSDT");
