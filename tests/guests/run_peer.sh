@@ -4,7 +4,7 @@
 #   qemu-tcg    qemu-system-x86_64 -accel tcg
 #   qemu-kvm    the same on /dev/kvm: the host processor
 #   bochs       Debian's bochs, from a CD-ROM image that grub-mkrescue makes
-# A line of the list is the text of a check; lines that begin with # say why. Succeeds if no other
+# A line of the list is the text of a check; lines that begin with "# " say why. Succeeds if no other
 # check fails and every line of the list still does.
 set -euo pipefail
 
@@ -60,7 +60,7 @@ esac
 tr -d '\r' < "$work/console" | grep -aE "^(ok|skip|FAIL) |^$name: |^exception" > "$work/lines" || true
 sed -n 's/^FAIL //p' "$work/lines" | sed 's/ -- .*//' | sort -u > "$work/failed"
 list=$here/peers/$name.$peer
-if [ -f "$list" ]; then grep -v '^#' "$list" | sort -u; fi > "$work/known"
+if [ -f "$list" ]; then grep -v '^# ' "$list" | sort -u; fi > "$work/known"
 grep "^FAIL " "$work/lines" | grep -vFf <(sed 's/^/FAIL /' "$work/known"; echo "no known line") || true
 grep -c '^ok ' "$work/lines" | sed 's/$/ checks hold/'
 tail -1 "$work/lines"

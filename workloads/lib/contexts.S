@@ -139,12 +139,16 @@ legacy_common:
     mov legacy_running, %edi
     mov %esp, %esi
     pop %eax
+    movzwl %ax, %eax            // PUSH of a segment register may write 16 bits only
     mov %eax, CONTEXT_GS(%edi)
     pop %eax
+    movzwl %ax, %eax
     mov %eax, CONTEXT_FS(%edi)
     pop %eax
+    movzwl %ax, %eax
     mov %eax, CONTEXT_ES(%edi)
     pop %eax
+    movzwl %ax, %eax
     mov %eax, CONTEXT_DS(%edi)
     popl 40(%edi)
     popl 32(%edi)
@@ -188,6 +192,9 @@ legacy_leave:
     mov %eax, %ss
     mov $legacy_interrupt_stack + 4096, %esp
     lgdt gdt_pointer
+    andb $~TSS_BUSY, gdt + LEAVING_TSS + 5
+    mov $LEAVING_TSS, %eax      // IA-32e mode is not entered with a 16-bit TSS
+    ltr %ax
     mov $EFER, %ecx
     rdmsr
     or $EFER_LME, %eax

@@ -34,6 +34,7 @@ void contexts_init(void) {
                          .io_map = sizeof tss32}; /* beyond the limit: no port is permitted */
   set_descriptor(TSS32,
                  descriptor((u32)(u64)&tss32, sizeof tss32 - 1, TYPE_TSS | DESCRIPTOR_PRESENT));
+  set_descriptor(LEAVING_TSS, get_descriptor(TSS32));
   tss64.rsp[0] = STACK_END(interrupt_stack);
   tss64.io_map = sizeof tss64;
   set_descriptor(TSS64,
@@ -112,6 +113,7 @@ int end_run(struct frame* frame) {
                               .gs = gs,
                               .vector = frame->vector,
                               .error_code = frame->error_code,
-                              .tr = tr};
+                              .tr = tr,
+                              .handler_stack = (u64)(frame + 1)};
   leave_run();
 }

@@ -22,7 +22,7 @@
 /* In: where to go. Out: the state at the event that ended it, which event, and the task register.
  */
 struct context {
-  u64 rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15, unused;
+  u64 rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15, handler_stack;
   u64 rip, cs, rflags, rsp, ss;
   u32 ds, es, fs, gs;
   u64 vector, error_code, tr;

@@ -15,6 +15,7 @@
 #define DATA16 0x88
 #define FREE_SELECTOR 0x90 /* from here on: the tests' own */
 #define GDT_ENTRIES 64
+#define LEAVING_TSS (8 * GDT_ENTRIES - 8)
 
 /* Linear addresses, in 2 MiB pages but for the window:
  *   0 .. 1 GiB         the same physical addresses, for the supervisor
