@@ -7,10 +7,10 @@ static u64 tables[WINDOW_TABLES][512] __attribute__((aligned(4096)));
 static u32 tables_used;
 
 u64* page_entry(u64 linear) {
-  require(linear >= WINDOW && linear < WINDOW_END, "a page of the window");
+  if (linear < WINDOW || linear >= WINDOW_END) require(0, "a page of the window");
   u64* directory = &page_directory_window[linear >> 21 & 511];
   if (!(*directory & PAGE_PRESENT)) {
-    require(tables_used < WINDOW_TABLES, "a free page table");
+    if (tables_used == WINDOW_TABLES) require(0, "a free page table");
     *directory = (u64)tables[tables_used++] | PAGE_PRESENT | PAGE_WRITABLE | PAGE_USER;
   }
   return &((u64*)(*directory & 0xffffffffff000))[linear >> 12 & 511];
