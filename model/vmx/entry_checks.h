@@ -33,6 +33,8 @@ struct EntryContext {
   u64 efer_bits = 0;             // bits that IA32_EFER has
   u64 debugctl_bits = 0;         // bits that IA32_DEBUGCTL has
   u64 perf_global_bits = 0;      // bits that IA32_PERF_GLOBAL_CTRL has
+  bool rtm = false;              // CPUID.07H:EBX.RTM
+  bool sgx = false;              // CPUID.07H:EBX.SGX
 };
 
 struct Violation {
