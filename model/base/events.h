@@ -194,6 +194,68 @@ struct MarkerEvent {
   }
 };
 
+// VMX non-root operation begins.
+struct VmEntryEvent {
+  static constexpr EventInfo kInfo{"vm_entry", "vmx", "a VM entry"};
+  Stamp stamp{};
+  bool is_launch = false;
+  u64 vmcs = 0;
+  u64 injected = 0;
+  u64 rip = 0;
+
+  template <class Visit>
+  void fields(Visit&& visit) const {
+    visit("launch", is_launch, FieldFormat::kDecimal, "1 VMLAUNCH, 0 VMRESUME");
+    visit("vmcs", vmcs, FieldFormat::kHex, "the current-VMCS pointer");
+    visit("injected", injected, FieldFormat::kHex, "VM-entry interruption information");
+    visit("rip", rip, FieldFormat::kHex, "the guest's first instruction");
+  }
+};
+
+// A VM entry that fails, and which rule it broke.
+struct VmEntryFailureEvent {
+  static constexpr EventInfo kInfo{"vm_entry_failure", "vmx", "a VM entry fails a check"};
+  Stamp stamp{};
+  std::string_view section{};
+  std::string_view rule{};
+  std::string_view field{};
+  u64 value = 0;
+  u64 bits = 0;
+
+  template <class Visit>
+  void fields(Visit&& visit) const {
+    visit("section", section, FieldFormat::kText, "the manual's section");
+    visit("rule", rule, FieldFormat::kText, "what must hold");
+    visit("field", field, FieldFormat::kText, "the VMCS field at fault");
+    visit("value", value, FieldFormat::kHex, "its value");
+    visit("bits", bits, FieldFormat::kHex, "the bits at fault");
+  }
+};
+
+// VMX non-root operation ends.
+struct VmExitEvent {
+  static constexpr EventInfo kInfo{"vm_exit", "vmx", "a VM exit"};
+  Stamp stamp{};
+  std::string_view reason{};
+  u64 qualification = 0;
+  u64 interruption_info = 0;
+  u64 vectoring_info = 0;
+  u64 guest_physical = 0;
+  bool entry_failed = false;
+  u64 rip = 0;
+
+  template <class Visit>
+  void fields(Visit&& visit) const {
+    visit("reason", reason, FieldFormat::kText, "the basic exit reason");
+    visit("qualification", qualification, FieldFormat::kHex, "the exit qualification");
+    visit("interruption", interruption_info, FieldFormat::kHex, "VM-exit interruption information");
+    visit("vectoring", vectoring_info, FieldFormat::kHex, "IDT-vectoring information");
+    visit("guest_physical", guest_physical, FieldFormat::kHex, "the guest-physical address");
+    visit("entry_failed", entry_failed, FieldFormat::kDecimal, "1: a VM entry that failed late");
+    visit("rip", rip, FieldFormat::kHex, "the guest's instruction");
+  }
+};
+
 // All probes of a machine; whoever emits or subscribes is handed a reference.
 struct Probes {
   Probe<ExceptionEvent> exception;
@@ -205,6 +267,9 @@ struct Probes {
   Probe<TlbFlushEvent> tlb_flush;
   Probe<CoreStateEvent> core_state;
   Probe<MarkerEvent> marker;
+  Probe<VmEntryEvent> vm_entry;
+  Probe<VmEntryFailureEvent> vm_entry_failure;
+  Probe<VmExitEvent> vm_exit;
 };
 
 template <class Visit>
@@ -218,6 +283,9 @@ void for_each_probe(Probes& probes, Visit&& visit) {
   visit(probes.tlb_flush);
   visit(probes.core_state);
   visit(probes.marker);
+  visit(probes.vm_entry);
+  visit(probes.vm_entry_failure);
+  visit(probes.vm_exit);
 }
 
 }  // namespace vtsim

@@ -12,15 +12,14 @@
 #include "model/cpu/exec/memory.h"
 #include "model/cpu/exec/msr.h"
 #include "model/cpu/exec/smm.h"
+#include "model/cpu/exec/vmx.h"
 #include "model/cpu/interrupts.h"
 
 namespace vtsim::cpu {
 
 Core::Core(CoreEnvironment& environment)
     : environment_(environment),
-      paging_(std::make_unique<Paging>(state, environment.bus, environment.shared.blocks,
-                                       environment.shared.offered,
-                                       environment.shared.model.physical_address_bits)),
+      paging_(std::make_unique<Paging>(state, vmx, environment)),
       builder_(std::make_unique<BlockBuilder>(environment.shared, environment.observer)) {
   environment.shared.cores.push_back(this);
   power_on();
@@ -43,6 +42,12 @@ Outcome Core::raise(Vector vector, u32 error_code) {
 Outcome Core::raise(const Event& event) {
   raised = event;
   chain_end = ChainEnd::kEvent;
+  return Outcome::kFault;
+}
+
+Outcome Core::raise_exit(const vmx::ExitRecord& record) {
+  exit = record;
+  chain_end = ChainEnd::kExit;
   return Outcome::kFault;
 }
 
@@ -84,8 +89,7 @@ void Core::charge_until(const Op& op) { budget += block->instructions - op.instr
 
 Ps Core::time_of_cycle(u64 cycle) const { return environment_.frequency.first_ps_of(cycle); }
 
-u64 Core::tsc_at(const Op& op) const {
-  const u64 cycle = cycles_at(op);
+u64 Core::tsc_at_cycle(u64 cycle) const {
   const u64 ticks = environment_.frequency.hz == environment_.tsc_frequency.hz
                         ? cycle
                         : environment_.tsc_frequency.cycles_at(time_of_cycle(cycle));
@@ -180,6 +184,10 @@ Mode mode_of(const CoreState& s) {
   return mode;
 }
 
+bool monitor_trap_flag(const Core& core) {
+  return core.state.view.non_root && core.vmx.vmcs.primary()[vmx::Primary::MONITOR_TRAP_FLAG];
+}
+
 bool alignment_checked(const CoreState& s) {
   return s.cpl == 3 && s.cr0[Cr0::AM] && (s.rflags_other & Rflags::AC.mask()) != 0;
 }
@@ -206,7 +214,7 @@ void Core::permissions_changed() { mode_changed(); }
 bool Core::must_be_careful() const {
   constexpr u64 kFlags = Rflags::TF.mask() | Rflags::RF.mask();
   return observe_ || state.shadow != kNoShadow || (state.rflags_other & kFlags) != 0 ||
-         Dr7::ENABLES.get(state.dr7) != 0 || state.pending_debug != 0;
+         Dr7::ENABLES.get(state.dr7) != 0 || state.pending_debug != 0 || monitor_trap_flag(*this);
 }
 
 void Core::observe_instructions(bool on) {
@@ -215,6 +223,13 @@ void Core::observe_instructions(bool on) {
 }
 
 // ---- translations
+
+namespace {
+
+// The address space of an EPT pointer as translations are tagged with it.
+u64 eptp_root(u64 eptp) { return vmx::Eptp::ROOT.get(eptp) << vmx::Eptp::ROOT.lo; }
+
+}  // namespace
 
 void Core::write_cr3(u64 value) {
   const bool keep = state.cr4[Cr4::PCIDE] && bit(value, Cr3::kKeepTranslations.position);
@@ -250,11 +265,32 @@ void Core::invalidate_all() {
   paging_->store().flush_all_pcids(paging_->tag());
 }
 
+void Core::invalidate_ept(bool single, u64 eptp) {
+  announce_flush("invept", eptp);
+  if (single) return paging_->store().invept_single(eptp_root(eptp));
+  paging_->store().invept_all();
+}
+
+void Core::invalidate_vpid(unsigned type, u16 vpid, u64 lin) {
+  announce_flush("invvpid", lin);
+  mmu::TranslationStore& store = paging_->store();
+  switch (type) {
+    case 0: return store.invvpid_address(vpid, Lin(lin));
+    case 1: return store.invvpid_single(vpid);
+    case 2: return store.invvpid_all();
+    default: return store.invvpid_single_but_global(vpid);
+  }
+}
+
 bool Core::load_pdptes(u64 cr3) {
   paging_->registers_changed();
   const mmu::PdpteResult result = mmu::load_pdptes(paging_->context(), cr3, paging_->port());
+  if (const auto* fault = std::get_if<mmu::WalkFault>(&result)) return raise_walk_fault(nullptr, *fault);
   const auto* pdptes = std::get_if<mmu::Pdptes>(&result);
-  if (pdptes == nullptr) return false;
+  if (pdptes == nullptr) {
+    raise(kGp, 0);
+    return false;
+  }
   state.pdpte = *pdptes;
   return true;
 }
@@ -272,6 +308,7 @@ void Core::power_on() {
   leave_ = false;
   state = CoreState{};
   msr = MsrState{};
+  vmx = vmx::VmxState{};
   const auto segment = [](u16 selector, u64 base, u64 type) {
     return SegmentRegister{.selector = selector,
                            .rights = Reg<SegmentRights>(0x80 | type),
@@ -298,6 +335,17 @@ void Core::deliver(const Event& event) {
   deliver_event(*this, event);
 }
 
+// Carries out what an instruction, a fetch or a check has recorded.
+void Core::settle() {
+  if (chain_end == ChainEnd::kEvent) return deliver(raised);
+  if (chain_end == ChainEnd::kExit) leave_guest(exit);
+}
+
+void Core::leave_guest(const vmx::ExitRecord& record) {
+  ++cycle_;
+  exit_guest(*this, record);
+}
+
 Block* Core::find_block_at_rip() { return find_block(mode); }
 
 // Runs ops from `first` on until one of the chain's ends, and settles RIP and the cycle counter.
@@ -316,6 +364,7 @@ void Core::run_chain(Block* first) {
     budget += block->instructions;
     state.rip = block->rip;
   }
+  if (!has_recorded()) vmx.nmi_unblocked_by_iret = false;
   const u64 now = target_cycle_ - static_cast<u64>(budget);
   instructions_ += now - cycle_;
   cycle_ = now;
@@ -334,7 +383,7 @@ void Core::run_carefully() {
     return deliver({.vector = kDb, .dr6_bits = hits});
   const bool resume = (state.rflags_other & Rflags::RF.mask()) != 0;
   Block* alone = find_block(mode.with(ModeBits::ALONE, 1));
-  if (alone == nullptr) return deliver(raised);
+  if (alone == nullptr) return settle();
   single_step = (state.rflags_other & Rflags::TF.mask()) != 0;
   const u8 shadow = state.shadow;
   const u64 rip = state.rip;
@@ -342,7 +391,12 @@ void Core::run_carefully() {
   if (takes_turns_) return;
   // A shadow covers one instruction; one that this instruction cast stays.
   if (shadow != kNoShadow && state.shadow == shadow) state.shadow = kNoShadow;
-  if (chain_end == ChainEnd::kEvent) return deliver(raised);
+  // An event that is delivered instead counts for the monitor trap flag too.
+  if (monitor_trap_flag(*this) && chain_end != ChainEnd::kExit) {
+    vmx.trap_exit = vmx::ExitRecord{.reason = vmx::ExitReason::kMonitorTrapFlag};
+    attention = true;
+  }
+  if (has_recorded()) return settle();
   if (resume) state.rflags_other &= ~Rflags::RF.mask();
   if (observe_) environment_.observer.on_retire(*this, rip, code_of(*alone));
   if (state.shadow == kShadowMovSs) return;
@@ -397,11 +451,11 @@ void Core::run_until(u64 cycle) {
     if (next != nullptr && next->instructions > budget)
       next = find_block(mode.with(ModeBits::ALONE, 1));
     if (next == nullptr) {
-      deliver(raised);
+      settle();
       continue;
     }
     run_chain(next);
-    if (chain_end == ChainEnd::kEvent) deliver(raised);
+    if (has_recorded()) settle();
     if (chain_end == ChainEnd::kAlone) run_carefully();
   }
 }
@@ -411,8 +465,13 @@ void Core::take_pending_events() {
   const Ps now = time_of_cycle(cycle_);
   const bool monitoring = state.activity == Activity::kMwait;
   PendingSignals& signals = state.signals;
-  const bool hears_init =
-      state.activity != Activity::kShutdown && state.activity != Activity::kOff && !state.in_smm;
+  if (state.view.non_root && take_virtualization_events(*this, now)) {
+    attention = true;
+    return;
+  }
+  // INIT waits while the processor is in VMX root operation; SIPI is dropped there.
+  const bool hears_init = state.activity != Activity::kShutdown &&
+                          state.activity != Activity::kOff && !state.in_smm && !vmx.in_operation;
   if (signals.init && hears_init) {
     signals.init = false;
     announce_state("init");
@@ -450,7 +509,9 @@ void Core::take_pending_events() {
 // What is pending and does not wait for an instruction: a core that sleeps looks again only when more
 // comes. SDM 3A "Nonmaskable Interrupt (NMI)", "HLT"; 3C "SMM > Interrupts in SMM".
 bool Core::has_takeable_event() const {
-  const PendingSignals& signals = state.signals;
+  PendingSignals signals = state.signals;
+  signals.init = signals.init && (state.view.non_root || !vmx.in_operation);
+  if (state.view.non_root && virtualization_event_is_due(*this)) return true;
   const bool interrupt = environment_.apic.interrupt_pending();
   const bool enabled = (state.rflags_other & Rflags::IF.mask()) != 0;
   const bool wakes = (signals.nmi && !state.nmi_blocked) ||

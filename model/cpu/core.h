@@ -22,6 +22,8 @@
 #include "model/cpu/state/core_state.h"
 #include "model/cpu/state/msr_state.h"
 #include "model/mmu/translation.h"
+#include "model/vmx/exit_record.h"
+#include "model/vmx/vmx_state.h"
 
 namespace vtsim::cpu {
 
@@ -43,6 +45,7 @@ enum class ChainEnd : u8 {
   kBudget,       // nothing happened; the next block does not fit into the budget
   kSynchronize,  // an instruction asked run() to look at everything again; state.rip is right
   kEvent,        // raise(): deliver `raised` at the instruction's own RIP (or after it: traps)
+  kExit,         // raise_exit(): leave VMX non-root operation as `exit` says
   kAlone,        // the instruction must run as a block of its own (device access, own code page)
 };
 
@@ -69,6 +72,9 @@ class Core {
   std::array<std::pair<u64, Block*>, 4096> jump_cache{};  // hashed by linear address
 
   MsrState msr;
+  vmx::VmxState vmx;
+  vmx::ExitRecord exit;
+  bool delivering = false;  // the delivery of an event is under way
 
   // ---- for handlers -------------------------------------------------------------------------
 
@@ -76,6 +82,8 @@ class Core {
   Outcome raise(Vector vector);                       // without error code
   Outcome raise(Vector vector, u32 error_code);
   Outcome raise(const Event& event);
+  // Records that the current instruction leaves VMX non-root operation; returns Outcome::kFault.
+  Outcome raise_exit(const vmx::ExitRecord& record);
 
   // RIP of this op's instruction and of the next one.
   u64 rip_of(const Op& op) const { return block->rip + op.byte_offset(); }
@@ -89,7 +97,8 @@ class Core {
   // Where the run is, for probe events.
   Stamp stamp() const;
   // What RDTSC in root operation shows at that cycle, IA32_TSC_ADJUST included.
-  u64 tsc_at(const Op& op) const;
+  u64 tsc_at(const Op& op) const { return tsc_at_cycle(cycles_at(op)); }
+  u64 tsc_at_cycle(u64 cycle) const;
 
   // To be called after a change of CR0, CR4, EFER, CPL, CS, SS, RFLAGS.{VM, AC}, XCR0, DR7...:
   // derives `mode` and `tlb` anew. Cheap. The instruction must end its block (Flow::kBranch or
@@ -114,7 +123,10 @@ class Core {
   void invalidate_page(u64 lin);                        // INVLPG
   void invalidate_pcid(unsigned type, u64 pcid, u64 lin);  // INVPCID, operands already checked
   void invalidate_all();                                // also global translations
-  // Loads PDPTEs from memory for PAE paging; false: reserved bits set (#GP). Called with the new CR3.
+  void invalidate_ept(bool single, u64 eptp);           // INVEPT
+  void invalidate_vpid(unsigned type, u16 vpid, u64 lin);  // INVVPID
+  // Loads PDPTEs from memory for PAE paging. False: recorded, #GP for reserved bits or a VM exit.
+  // Called with the new CR3.
   bool load_pdptes(u64 cr3);
   // Must be called when a field that permissions depend on changed (CR0.WP, CR4.SMEP/SMAP, PKRU,
   // EFER.NXE...): host pointers were filled under the old rule.
@@ -150,6 +162,10 @@ class Core {
   void notice_write(u64 hpa, u64 size);
   // HLT, MWAIT and the like: what run() then sees.
   void fall_asleep(Activity activity);
+
+  // Between instructions: delivers an event; leaves VMX non-root operation.
+  void deliver(const Event& event);
+  void leave_guest(const vmx::ExitRecord& record);
 
   CoreEnvironment& environment() { return environment_; }
   const CoreEnvironment& environment() const { return environment_; }
@@ -195,14 +211,17 @@ class Core {
   bool is_bootstrap() const;
   u64 next_event_cycle();
   void recycle_blocks();
-  void deliver(const Event& event);
+  void settle();
+  bool has_recorded() const {
+    return chain_end == ChainEnd::kEvent || chain_end == ChainEnd::kExit;
+  }
   bool must_be_careful() const;
   u64 linear_rip() const;
   std::span<const u8> code_of(const Block& block) const;
   mmu::WalkResult walk(u64 lin, mmu::Access access);
   void announce_flush(std::string_view cause, u64 operand);
   void announce_state(std::string_view what, u64 detail = 0);
-  bool raise_page_fault(const mmu::WalkFault& fault);
+  bool raise_walk_fault(const Op* op, const mmu::WalkFault& fault);
   bool check_canonical(const Op* op, u64 lin, unsigned size);
   bool alignment_checks_on() const;
   bool arrays_closed() const;

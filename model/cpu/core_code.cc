@@ -39,7 +39,7 @@ bool Core::translate_fetch(u64 lin, u64& hpa_page) {
   if (!check_canonical(nullptr, lin, 1)) return false;
   const mmu::WalkResult result =
       walk(lin, paging_->access(mmu::AccessKind::kFetch));
-  if (!result) return raise_page_fault(result.fault());
+  if (!result) return raise_walk_fault(nullptr, result.fault());
   hpa_page = result.translation().at(Lin(lin)).page().value;
   tlb->fill_fetch(lin, hpa_page, result.translation().page_shift);
   return true;
@@ -126,7 +126,7 @@ Next jump(Core* core) {
       cached->rip == core->state.rip && core->fetch_page_matches(lin, *cached)) [[likely]]
     return enter(core, cached);
   Block* next = core->find_block_at_rip();
-  if (next == nullptr) return leave_at_rip(core, ChainEnd::kEvent);
+  if (next == nullptr) VTSIM_END_CHAIN;  // as recorded
   if (!core->mode[ModeBits::CS_LIMITED]) {
     cached_lin = lin;
     cached = next;
@@ -173,7 +173,7 @@ Next enter_far_link(Core* core, const Op*, unsigned taken) {
   if (known != nullptr && known->lin == lin && core->fetch_page_matches(lin, *known)) [[likely]]
     return enter(core, known);
   Block* next = core->find_block_at_rip();
-  if (next == nullptr) return leave_at_rip(core, ChainEnd::kEvent);
+  if (next == nullptr) VTSIM_END_CHAIN;  // as recorded
   if (next->second_page == ~u64{0}) (same_page ? from->link : from->far_link)[taken] = next;
   return enter(core, next);
 }

@@ -7,11 +7,16 @@
 #include "model/cpu/core.h"
 #include "model/cpu/engine/paging.h"
 #include "model/cpu/environment.h"
+#include "model/cpu/exec/vmx.h"
 #include "model/cpu/interrupts.h"
 
 namespace vtsim::cpu {
 
-bool Core::raise_page_fault(const mmu::WalkFault& fault) {
+bool Core::raise_walk_fault(const Op* op, const mmu::WalkFault& fault) {
+  if (fault.stage == mmu::Stage::kStage2) {
+    raise_stage2_fault(*this, op, fault);
+    return false;
+  }
   raise(Event{.vector = kPf,
               .has_error_code = true,
               .error_code = mmu::pf_error_code(fault),
@@ -155,13 +160,13 @@ bool Core::access_bytes(const Op* op, u64 lin, u8* read_into, const u8* write_fr
   const unsigned first = static_cast<unsigned>(
       std::min<u64>(size, kPageSize - (lin & kPageOffsetMask)));
   const mmu::WalkResult head = walk(lin, access);
-  if (!head) return raise_page_fault(head.fault());
+  if (!head) return raise_walk_fault(op, head.fault());
   const mmu::Translation head_page = head.translation();
   mmu::Translation tail_page;
   const u64 tail_lin = state.mode64() ? lin + first : (lin + first) & 0xFFFFFFFF;
   if (first < size) {
     const mmu::WalkResult tail = walk(tail_lin, access);
-    if (!tail) return raise_page_fault(tail.fault());
+    if (!tail) return raise_walk_fault(op, tail.fault());
     tail_page = tail.translation();
   }
   if (read_into != nullptr) {
@@ -199,7 +204,7 @@ const u8* Core::slow_read(const Op& op, u64 lin, unsigned size) {
   if ((lin & kPageOffsetMask) + size <= kPageSize && !arrays_closed()) {
     const mmu::WalkResult result = walk(lin, access);
     if (!result) {
-      raise_page_fault(result.fault());
+      raise_walk_fault(&op, result.fault());
       return nullptr;
     }
     const mmu::Translation& t = result.translation();
@@ -225,7 +230,7 @@ bool Core::slow_write(const Op& op, u64 lin, unsigned size, const u8* data) {
   const mmu::Access access = paging_->access(mmu::AccessKind::kWrite);
   if ((lin & kPageOffsetMask) + size <= kPageSize && !arrays_closed()) {
     const mmu::WalkResult result = walk(lin, access);
-    if (!result) return raise_page_fault(result.fault());
+    if (!result) return raise_walk_fault(&op, result.fault());
     const mmu::Translation& t = result.translation();
     const Hpa hpa = t.at(Lin(lin));
     const HostPage page =
@@ -249,12 +254,12 @@ bool Core::probe_write(const Op& op, u64 lin, unsigned size) {
   }
   const mmu::Access access = paging_->access(mmu::AccessKind::kWrite);
   const mmu::WalkResult head = walk(lin, access);
-  if (!head) return raise_page_fault(head.fault());
+  if (!head) return raise_walk_fault(&op, head.fault());
   const u64 last = lin + size - 1;
   mmu::Translation pages[2] = {head.translation(), head.translation()};
   if ((lin ^ last) & ~kPageOffsetMask) {
     const mmu::WalkResult tail = walk(state.mode64() ? last : last & 0xFFFFFFFF, access);
-    if (!tail) return raise_page_fault(tail.fault());
+    if (!tail) return raise_walk_fault(&op, tail.fault());
     pages[1] = tail.translation();
   }
   // What will make the write run alone must do so before the read.
@@ -307,7 +312,7 @@ bool Core::translate(u64 lin, Hpa& out) {
   if (!check_canonical(nullptr, lin, 1)) return false;
   const mmu::WalkResult result =
       walk(lin, paging_->access(mmu::AccessKind::kRead));
-  if (!result) return raise_page_fault(result.fault());
+  if (!result) return raise_walk_fault(nullptr, result.fault());
   out = result.translation().at(Lin(lin));
   return true;
 }

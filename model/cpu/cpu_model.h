@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/cpu/features.h"
+#include "model/vmx/capabilities.h"
 
 namespace vtsim::cpu {
 
@@ -134,6 +135,12 @@ struct CpuTopology {
     return shift;
   }
 };
+
+// SDM 3A "Control Registers": the bits of CR4 that a processor with these features has.
+u64 supported_cr4(const CpuFeatures& features);
+
+// The VMX capabilities of the silicon, as far as they are implemented; none without VMX.
+vmx::Capabilities offered_vmx(const CpuModel& model, const CpuFeatures& offered);
 
 // What the guest is offered: silicon AND implemented, minus what the user masks.
 inline CpuFeatures offered_features(const CpuModel& model) {

@@ -13,6 +13,7 @@
 #include "model/cpu/decode.h"
 #include "model/cpu/engine/block_cache.h"
 #include "model/cpu/state/core_state.h"
+#include "model/vmx/capabilities.h"
 
 namespace vtsim::cpu {
 
@@ -36,11 +37,13 @@ struct SharedEnvironment {
   SharedEnvironment(const CpuModel& cpu_model, const CpuFeatures& offered_features)
       : model(cpu_model),
         offered(offered_features),
+        vmx_capabilities(offered_vmx(cpu_model, offered_features)),
         decoder({.lzcnt = offered_features[Feature::kLzcnt],
                  .tzcnt = offered_features[Feature::kBmi1]}) {}
 
   const CpuModel& model;
   CpuFeatures offered;
+  vmx::Capabilities vmx_capabilities;  // all clear without VMX
   Decoder decoder;
   BlockCache blocks;
   Probes probes;
@@ -64,6 +67,7 @@ class CoreEnvironment {
   Frequency frequency;      // of the core's cycles
   Frequency tsc_frequency;
   u64 seed = 1;         // of RDRAND and RDSEED
+  EventQueue::Id preemption_timer = 0;  // the VMX-preemption timer's deadline
   // The core has something to do although it sleeps.
   std::function<void(Ps now)> wake = {};
 };

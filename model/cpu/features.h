@@ -47,7 +47,7 @@ inline constexpr bool kMissing = false;
 // One switch for all that needs the upper halves of YMM registers and VEX encodings.
 inline constexpr bool kVexImplemented = true;
 // VMX operation and what only exists with it.
-inline constexpr bool kVmxImplemented = false;
+inline constexpr bool kVmxImplemented = true;
 // Architectural performance monitoring: CPUID leaf 0AH, which has no feature bit.
 inline constexpr bool kPerfmonImplemented = false;
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "model/cpu/exec/vmx.h"
 #include "model/cpu/flags.h"
 
 namespace vtsim::cpu {
@@ -25,10 +26,17 @@ DoubleFaultClass class_of(const Event& event) {
   }
 }
 
+void block_nmis(Core& core) {
+  const bool virtual_nmis =
+      core.state.view.non_root && core.vmx.vmcs.pin()[vmx::PinBased::VIRTUAL_NMIS];
+  (virtual_nmis ? core.vmx.virtual_nmi_blocked : core.state.nmi_blocked) = true;
+}
+
 // What an exception does to registers whether or not its handler can be entered.
 void record_event(Core& core, const Event& event) {
   CoreState& state = core.state;
-  if (event.type == EventType::kNonMaskableInterrupt) state.nmi_blocked = true;
+  if (event.type == EventType::kNonMaskableInterrupt) block_nmis(core);
+  if (event.injected) return;  // SDM 3C "Event Injection": CR2 and DR6 stay
   const bool is_exception = event.type == EventType::kHardwareException;
   if (is_exception && event.vector == kPf) state.cr2 = event.cr2;
   const bool is_int1 = event.type == EventType::kPrivilegedSoftwareException;
@@ -93,22 +101,44 @@ std::optional<Event> combine_events(const Event& first, const Event& second) {
   return Event{.vector = kDf, .has_error_code = true, .error_code = 0};
 }
 
+namespace {
+
+// A VM exit that was met during the delivery of `event`.
+void exit_during(Core& core, const Event& event) {
+  note_vectoring(core.exit, event);
+  exit_guest(core, core.exit);
+}
+
+void shut_down(Core& core) {
+  if (core.state.view.non_root) return exit_guest(core, {.reason = vmx::ExitReason::kTripleFault});
+  core.state.activity = Activity::kShutdown;
+  core.mode_changed();
+}
+
+}  // namespace
+
 void deliver_event(Core& core, const Event& event) {
+  const auto exits = [&core](const Event& what) {
+    return core.state.view.non_root && event_exits(core, what);
+  };
+  if (exits(event)) return exit_guest(core, core.exit);
   core.state.activity = Activity::kActive;
   Event current = event;
   for (;;) {
     record_event(core, current);
-    if (deliver_once(core, current)) {
+    core.delivering = true;
+    const bool delivered = deliver_once(core, current);
+    core.delivering = false;
+    if (delivered) {
       core.state.shadow = kNoShadow;
       core.mode_changed();
       return;
     }
+    if (core.chain_end == ChainEnd::kExit || exits(core.raised)) return exit_during(core, current);
     const std::optional<Event> next = combine_events(current, core.raised);
-    if (!next) {
-      core.state.activity = Activity::kShutdown;
-      core.mode_changed();
-      return;
-    }
+    if (!next) return shut_down(core);
+    // SDM 3C: a double fault that exits is no event during whose delivery something happened.
+    if (next->vector == kDf && exits(*next)) return exit_guest(core, core.exit);
     // The first page fault's address stays in CR2 unless the second one replaces it.
     if (core.raised.vector == kPf) core.state.cr2 = core.raised.cr2;
     current = *next;

@@ -33,6 +33,9 @@ LogicalProcessor::LogicalProcessor(const LogicalProcessorConfig& config, const P
                    .frequency = config.frequency,
                    .tsc_frequency = config.tsc_frequency,
                    .seed = config.seed,
+                   .preemption_timer = ports.events.add(
+                       "cpu" + std::to_string(config.index) + ".vmx.preemption_timer",
+                       [this](Ps now) { preemption_timer_due(now); }),
                    .wake = wake_},
       core_(environment_) {
   reset(0);
@@ -54,6 +57,11 @@ void LogicalProcessor::power_off(Ps now) {
 void LogicalProcessor::signal(Ps now) {
   core_.set_attention();
   if (wake_) wake_(now);
+}
+
+void LogicalProcessor::preemption_timer_due(Ps now) {
+  core_.vmx.timer_expired = true;
+  signal(now);
 }
 
 void LogicalProcessor::nmi(Ps now) {

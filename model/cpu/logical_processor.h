@@ -54,6 +54,7 @@ class LogicalProcessor final : private CoreSignals, private TscClock {
   u64 tsc_at(Ps now) const override;
   Ps time_of_tsc(u64 tsc) const override;
   void signal(Ps now);
+  void preemption_timer_due(Ps now);
 
   LogicalProcessorConfig config_;
   Wake wake_;

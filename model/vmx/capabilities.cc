@@ -12,11 +12,18 @@ constexpr u64 mask_of(Flags... flags) {
 // Controls that exist in silicon and are not modelled; everything else of the capability registers is.
 constexpr u64 kMissingSecondary =
     mask_of(Secondary::ENCLS_EXITING, Secondary::CONCEAL_FROM_PT, Secondary::SUB_PAGE_PERMISSIONS,
-            Secondary::PT_GUEST_PHYSICAL, Secondary::USER_WAIT_PAUSE, Secondary::ENCLV_EXITING);
-constexpr u64 kMissingExit = mask_of(ExitControls::CLEAR_BNDCFGS, ExitControls::CONCEAL_FROM_PT,
-                                     ExitControls::CLEAR_RTIT_CTL);
-constexpr u64 kMissingEntry = mask_of(EntryControls::LOAD_BNDCFGS, EntryControls::CONCEAL_FROM_PT,
-                                      EntryControls::LOAD_RTIT_CTL);
+            Secondary::PT_GUEST_PHYSICAL, Secondary::USER_WAIT_PAUSE, Secondary::ENCLV_EXITING,
+            Secondary::VIRTUALIZE_APIC_ACCESSES, Secondary::VIRTUALIZE_X2APIC,
+            Secondary::APIC_REGISTER_VIRTUALIZATION, Secondary::VIRTUAL_INTERRUPT_DELIVERY);
+constexpr u64 kMissingExit =
+    mask_of(ExitControls::LOAD_PERF_GLOBAL_CTRL, ExitControls::CLEAR_BNDCFGS,
+            ExitControls::CONCEAL_FROM_PT, ExitControls::CLEAR_RTIT_CTL);
+constexpr u64 kMissingEntry =
+    mask_of(EntryControls::LOAD_PERF_GLOBAL_CTRL, EntryControls::LOAD_BNDCFGS,
+            EntryControls::CONCEAL_FROM_PT, EntryControls::LOAD_RTIT_CTL);
+// APIC virtualization comes next.
+constexpr u64 kMissingPin = PinBased::POSTED_INTERRUPTS.mask();
+constexpr u64 kMissingPrimary = Primary::TPR_SHADOW.mask();
 
 // Bits that this file knows by name; newer ones than these stay away.
 constexpr u64 kKnownPin = Field{7, 0}.mask();
@@ -46,7 +53,10 @@ u64 Capabilities::implemented(CapabilityMsr msr, u64 silicon) {
       return silicon & ~BasicInformation::DUAL_MONITOR.mask();
     case CapabilityMsr::kPinBased:
     case CapabilityMsr::kTruePinBased:
-      return only(silicon, kKnownPin);
+      return without(only(silicon, kKnownPin), kMissingPin);
+    case CapabilityMsr::kPrimary:
+    case CapabilityMsr::kTruePrimary:
+      return without(silicon, kMissingPrimary);
     case CapabilityMsr::kSecondary:
       return without(only(silicon, kKnownSecondary), kMissingSecondary);
     case CapabilityMsr::kExit:
@@ -89,6 +99,20 @@ AllowedSettings Capabilities::allowed(CapabilityMsr true_register, CapabilityMsr
 
 AllowedSettings Capabilities::secondary() const {
   return allowed(CapabilityMsr::kSecondary, CapabilityMsr::kSecondary);
+}
+
+bool Capabilities::is_valid_eptp(u64 eptp, unsigned physical_width) const {
+  enum : u64 { kUc = 0, kWb = 6, kWalk4 = 3, kWalk5 = 4 };
+  const Reg<EptVpidCapability> can = ept_vpid();
+  const Reg<Eptp> value(eptp);
+  const u64 type = value[Eptp::MEMORY_TYPE], walk = value[Eptp::WALK_LENGTH_MINUS_1];
+  const bool type_ok = (type == kUc && can[EptVpidCapability::UC]) ||
+                       (type == kWb && can[EptVpidCapability::WB]);
+  const bool walk_ok = (walk == kWalk4 && can[EptVpidCapability::WALK_4]) ||
+                       (walk == kWalk5 && can[EptVpidCapability::WALK_5]);
+  const u64 reserved = Eptp::SHADOW_STACK.mask() | Eptp::RESERVED.mask() | ~low_mask(physical_width);
+  return type_ok && walk_ok && (eptp & reserved) == 0 &&
+         (!value[Eptp::ACCESSED_DIRTY] || can[EptVpidCapability::ACCESSED_DIRTY]);
 }
 
 bool Capabilities::has_field(const VmcsFieldRow& row) const {

@@ -97,6 +97,9 @@ class Capabilities {
 
   bool has_field(const VmcsFieldRow& row) const;
 
+  // SDM 3C "VM-Execution Control Fields" on EPTP: what VM entry, VMFUNC and INVEPT check.
+  bool is_valid_eptp(u64 eptp, unsigned physical_width) const;
+
  private:
   static constexpr unsigned index(CapabilityMsr msr) {
     return static_cast<u32>(msr) - kFirstCapabilityMsr;

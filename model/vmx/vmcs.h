@@ -6,13 +6,15 @@
 //   0  revision identifier, bit 31: shadow-VMCS indicator
 //   4  VMX-abort indicator
 //   8  launch state: kLaunched, anything else is clear
-//   16 the fields of kVmcsFields, eight bytes each
+//   16 the fields, those of eight bytes first, then those of four, then those of two, each in the
+//      order of the table: all fits into the 1024 bytes that IA32_VMX_BASIC reports
 //
 // The processor keeps the current VMCS's values on chip, as the manual allows, and writes them to the
 // region with VMCLEAR, and when another VMCS becomes current.
 
 #include <array>
 #include <optional>
+#include <span>
 
 #include "model/vmx/controls.h"
 #include "model/vmx/vmcs_fields.h"
@@ -25,13 +27,10 @@ struct VmcsRegion {
   static constexpr u32 kFieldsOffset = 16;
   static constexpr u32 kLaunched = 0x4C41'554E;  // anything that is rarely there by chance
   static constexpr Flag SHADOW{31};              // of the revision identifier
-  static constexpr u32 kBytes = 4096;
+  static constexpr u32 kBytes = 1024;
 
-  static constexpr u32 offset_of(VmcsField field) {
-    return kFieldsOffset + 8 * static_cast<u32>(field);
-  }
+  static u32 offset_of(VmcsField field);
 };
-static_assert(VmcsRegion::kFieldsOffset + 8 * kVmcsFieldCount <= VmcsRegion::kBytes);
 
 class Vmcs {
  public:
@@ -56,8 +55,10 @@ class Vmcs {
     return reg<EntryControls>(VmcsField::ENTRY_CONTROLS);
   }
 
-  std::array<u64, kVmcsFieldCount>& values() { return values_; }
-  const std::array<u64, kVmcsFieldCount>& values() const { return values_; }
+  // The fields as they lie in the region from kFieldsOffset on.
+  using Image = std::array<u8, VmcsRegion::kBytes - VmcsRegion::kFieldsOffset>;
+  Image image() const;
+  void load(const Image& image);
 
  private:
   std::array<u64, kVmcsFieldCount> values_{};

@@ -196,13 +196,14 @@ struct VmcsFieldRow {
   constexpr FieldWidth width() const { return static_cast<FieldWidth>(bits(encoding, 14, 13)); }
   constexpr FieldClass type() const { return static_cast<FieldClass>(bits(encoding, 11, 10)); }
   constexpr unsigned index() const { return static_cast<unsigned>(bits(encoding, 9, 1)); }
-  constexpr u64 mask() const {
+  constexpr unsigned bytes() const {
     switch (width()) {
-      case FieldWidth::k16: return low_mask(16);
-      case FieldWidth::k32: return low_mask(32);
-      default: return ~u64{0};
+      case FieldWidth::k16: return 2;
+      case FieldWidth::k32: return 4;
+      default: return 8;
     }
   }
+  constexpr u64 mask() const { return low_mask(8 * bytes()); }
 };
 
 inline constexpr std::array kVmcsFields{

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "model/cpu/state/event.h"
+#include "model/vmx/exit_record.h"
 #include "model/vmx/vmcs.h"
 
 namespace vtsim::vmx {
@@ -19,14 +20,22 @@ struct VmxState {
   Vmcs vmcs;                       // its fields
 
   // ---- in non-root operation
-  std::optional<cpu::Event> injection;  // by the last VM entry, not delivered yet
-  bool mtf_pending = false;             // a VM exit due to MTF is due before the next instruction
-  bool mtf_injected = false;            // VM entry injected "pending MTF"
-  bool virtual_nmi_blocked = false;     // blocking by NMI with "virtual NMIs"
-  bool nmi_blocked_by_iret = false;     // IRET unblocked NMIs and then faulted
-  bool timer_expired = false;           // the preemption timer reached 0
-  Ps timer_deadline = ~Ps{0};           // when it will; ~0: not running
-  u64 pause_first = 0, pause_last = 0;  // PAUSE-loop exiting: TSC of the loop's first and last PAUSE
+  std::optional<cpu::Event> injection;   // by the last VM entry, not delivered yet
+  std::optional<ExitRecord> trap_exit;   // due before the next instruction: MTF, TPR threshold, EOI...
+  bool virtual_nmi_blocked = false;      // blocking by NMI with "virtual NMIs"
+  bool nmi_unblocked_by_iret = false;    // the running IRET has unblocked NMIs
+  bool timer_expired = false;            // the preemption timer reached 0
+  u64 timer_end = kNoPointer;            // its count, in units of the timer, when that is
+  u64 pause_first = 0, pause_last = 0;   // PAUSE-loop exiting: TSC of the loop's first and last PAUSE
+
+  // What ends with non-root operation.
+  void leave_guest() {
+    injection.reset();
+    trap_exit.reset();
+    virtual_nmi_blocked = nmi_unblocked_by_iret = timer_expired = false;
+    timer_end = kNoPointer;
+    pause_first = pause_last = 0;
+  }
 };
 
 }  // namespace vtsim::vmx

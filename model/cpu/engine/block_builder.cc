@@ -7,6 +7,7 @@
 #include "model/cpu/exec/fuse.h"
 #include "model/cpu/exec/isa.h"
 #include "model/cpu/exec/table.h"
+#include "model/cpu/exec/vmx.h"
 
 namespace vtsim::cpu {
 
@@ -152,6 +153,29 @@ bool BlockBuilder::can_fuse(unsigned n, unsigned count) const {
          slots_[n + 1].in.ins.meta.category == ZYDIS_CATEGORY_COND_BR;
 }
 
+namespace {
+
+// Which of the instructions that share an exit reason it is, as the exit's information field tells.
+u8 intercept_identity(const Decoded& in) {
+  switch (in.mnemonic()) {
+    case ZYDIS_MNEMONIC_LGDT:
+    case ZYDIS_MNEMONIC_LLDT: return 2;
+    case ZYDIS_MNEMONIC_LIDT:
+    case ZYDIS_MNEMONIC_LTR: return 3;
+    case ZYDIS_MNEMONIC_RDRAND:
+    case ZYDIS_MNEMONIC_RDSEED: return in.operand_bits() == 16 ? 0 : in.operand_bits() == 32 ? 1 : 2;
+    default: return 0;
+  }
+}
+
+}  // namespace
+
+// An instruction that privilege forbids does not exit.
+bool BlockBuilder::needs_intercept_gate(const Slot& slot, Mode mode) {
+  return mode[ModeBits::NON_ROOT] && slot.row != nullptr && slot.raising == nullptr &&
+         (slot.row->when == When::kBeforePrivilege || slot.row->when == When::kAfterPrivilege);
+}
+
 bool BlockBuilder::bind_one(Slot& slot, Mode mode, const FlagKnowledge& known, Op& op) {
   if (slot.raising != nullptr) {
     op.handler = slot.raising;
@@ -178,6 +202,13 @@ unsigned BlockBuilder::bind(const BlockCache::Key& key, unsigned count, Block* b
   const auto size = static_cast<CodeSize>(key.mode[ModeBits::CODE_SIZE]);
   for (unsigned n = 0; n < count; ++n) {
     Slot& slot = slots_[n];
+    if (needs_intercept_gate(slot, key.mode)) {
+      Op& gate = block->ops[ops++];
+      gate = Op{};
+      gate.where = static_cast<u16>(n << 10 | slot.offset);
+      gate.handler = &intercept_gate;
+      gate.imm = intercept_gate_operand(slot.row->intercept, intercept_identity(slot.in));
+    }
     Op& op = block->ops[ops++];
     op = Op{};
     op.where = static_cast<u16>(n << 10 | slot.offset);
@@ -227,7 +258,9 @@ BlockBuilder::Result BlockBuilder::build(const Core& core, const BlockCache::Key
   }
   find_live_flags(count);
 
-  Block* block = shared_.blocks.allocate(count + 1);
+  unsigned gates = 0;
+  for (unsigned n = 0; n < count; ++n) gates += needs_intercept_gate(slots_[n], key.mode);
+  Block* block = shared_.blocks.allocate(count + gates + 1);
   const unsigned ops = bind(key, count, block);
   Op& closing = block->ops[ops];
   closing = Op{};

@@ -50,6 +50,7 @@ class BlockBuilder {
   unsigned bind(const BlockCache::Key& key, unsigned count, Block* block);
   bool bind_one(Slot& slot, Mode mode, const struct FlagKnowledge& known, Op& op);
   bool can_fuse(unsigned n, unsigned count) const;
+  static bool needs_intercept_gate(const Slot& slot, Mode mode);
 
   SharedEnvironment& shared_;
   CoreObserver& observer_;

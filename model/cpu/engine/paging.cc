@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "model/cpu/environment.h"
+
 namespace vtsim::cpu {
 
 // ---- PhysicalPort
@@ -43,34 +45,59 @@ std::optional<u64> PhysicalPort::read64(Hpa a, RefKind kind, unsigned) { return 
 bool PhysicalPort::cas32(Hpa a, u32 expected, u32 desired) { return cas(a, expected, desired); }
 bool PhysicalPort::cas64(Hpa a, u64 expected, u64 desired) { return cas(a, expected, desired); }
 
+// SDM 3C "Page-Modification Logging": 512 entries, filled from the last one; the index then wraps to
+// FFFFH.
+bool PhysicalPort::pml_has_room() {
+  constexpr u64 kEntries = 512;
+  return vmx_.vmcs[vmx::VmcsField::PML_INDEX] < kEntries;
+}
+
+void PhysicalPort::pml_log(Gpa page) {
+  const u64 index = vmx_.vmcs[vmx::VmcsField::PML_INDEX];
+  const Hpa at(vmx_.vmcs[vmx::VmcsField::PML_ADDRESS] + 8 * index);
+  if (u8* host = bus_.host_page(at.page(), state_.in_smm).write) {
+    if (blocks_.has_code(at.value, sizeof(u64))) blocks_.drop(at.value, sizeof(u64));
+    std::memcpy(host + at.page_offset(), &page.value, sizeof(u64));
+  }
+  vmx_.vmcs.set(vmx::VmcsField::PML_INDEX, index - 1);
+}
+
 // ---- Paging
 
-Paging::Paging(CoreState& state, CpuBus& bus, BlockCache& blocks, const CpuFeatures& offered,
-               unsigned physical_width)
+Paging::Paging(CoreState& state, vmx::VmxState& vmx, const CoreEnvironment& environment)
     : state_(state),
-      bus_(bus),
-      port_(bus, blocks, state),
+      bus_(environment.bus),
+      port_(environment.bus, environment.shared.blocks, state, vmx),
       store_(this),
-      offered_(offered),
-      physical_width_(physical_width),
+      offered_(environment.shared.offered),
+      vmx_capabilities_(environment.shared.vmx_capabilities),
+      physical_width_(environment.shared.model.physical_address_bits),
       slots_(std::make_unique<std::array<Slot, kSlots>>()),
       closed_(std::make_unique<HostTlb>()) {
-  blocks.add_listener(*this);
+  environment.shared.blocks.add_listener(*this);
   registers_changed();
 }
 
 void Paging::registers_changed() {
+  const ControlView& view = state_.view;
   const Inputs now{.cr0 = state_.cr0.value, .cr3 = state_.cr3, .cr4 = state_.cr4.value,
-                   .efer = state_.efer.value, .pkru = state_.pkru, .pdpte = state_.pdpte};
+                   .efer = state_.efer.value, .pkru = state_.pkru, .pdpte = state_.pdpte,
+                   .eptp = view.eptp, .vpid = view.vpid,
+                   .mode_based_execute = view.mode_based_execute,
+                   .page_modification_log = view.page_modification_log};
   if (now == inputs_) return;
   constexpr u64 kCr0 = Cr0::PG.mask() | Cr0::WP.mask() | Cr0::PE.mask();
   constexpr u64 kCr4 = Cr4::PAE.mask() | Cr4::SMEP.mask() | Cr4::SMAP.mask() | Cr4::PKE.mask() |
                        Cr4::PSE.mask() | Cr4::PGE.mask() | Cr4::LA57.mask() | Cr4::PCIDE.mask() |
                        Cr4::PKS.mask();
-  const bool rules_changed = ((now.cr0 ^ inputs_.cr0) & kCr0) || ((now.cr4 ^ inputs_.cr4) & kCr4) ||
-                             now.efer != inputs_.efer || now.pkru != inputs_.pkru;
   inputs_ = now;
+  rules_ = {.cr0 = now.cr0 & kCr0, .cr4 = now.cr4 & kCr4, .efer = now.efer, .pkru = now.pkru,
+            .mode_based_execute = now.mode_based_execute};
+  derive_stage1();
+  derive_stage2();
+}
 
+void Paging::derive_stage1() {
   mmu::PagingContext& c = space_.context;
   const bool pae = state_.cr4[Cr4::PAE];
   if (!state_.cr0[Cr0::PG]) {
@@ -95,8 +122,26 @@ void Paging::registers_changed() {
   c.pse36_supported = offered_[Feature::kPse36];
   c.pages_1g_supported = offered_[Feature::kPdpe1gb];
   space_.tag.pcid = state_.cr4[Cr4::PCIDE] ? static_cast<u16>(Cr3::PCID.get(state_.cr3)) : u16{0};
-  if (rules_changed)
-    for (Slot& slot : *slots_) slot.tlb.clear();
+}
+
+void Paging::derive_stage2() {
+  using Capability = vmx::EptVpidCapability;
+  const ControlView& view = state_.view;
+  const Reg<Capability> can = vmx_capabilities_.ept_vpid();
+  const Reg<vmx::Eptp> eptp(view.eptp);
+  mmu::EptContext& ept = space_.context.ept;
+  ept.enabled = view.eptp != 0;
+  ept.root = Hpa(eptp[vmx::Eptp::ROOT] << vmx::Eptp::ROOT.lo);
+  ept.levels = static_cast<u8>(eptp[vmx::Eptp::WALK_LENGTH_MINUS_1] + 1);
+  ept.accessed_dirty = eptp[vmx::Eptp::ACCESSED_DIRTY];
+  ept.mode_based_execute_control = view.mode_based_execute;
+  ept.page_modification_logging = view.page_modification_log;
+  ept.execute_only_supported = can[Capability::EXECUTE_ONLY];
+  ept.pages_2m_supported = can[Capability::PAGES_2M];
+  ept.pages_1g_supported = can[Capability::PAGES_1G];
+  ept.physical_width = static_cast<u8>(physical_width_);
+  space_.tag.eptrta = ept.enabled ? ept.root.value : mmu::kNoEpt;
+  space_.tag.vpid = view.vpid;
 }
 
 HostTlb* Paging::select(bool closed) {
@@ -110,6 +155,8 @@ HostTlb* Paging::select(bool closed) {
   for (Slot& slot : *slots_) {
     if (slot.used && slot.tag == space_.tag && slot.privilege == privilege) {
       slot.last_use = uses_;
+      if (slot.rules != rules_) slot.tlb.clear();
+      slot.rules = rules_;
       return &slot.tlb;
     }
     if (oldest == nullptr || slot.last_use < oldest->last_use) oldest = &slot;
@@ -117,6 +164,7 @@ HostTlb* Paging::select(bool closed) {
   oldest->tlb.clear();
   oldest->tag = space_.tag;
   oldest->privilege = privilege;
+  oldest->rules = rules_;
   oldest->used = true;
   oldest->last_use = uses_;
   return &oldest->tlb;

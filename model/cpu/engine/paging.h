@@ -12,19 +12,23 @@
 #include "model/cpu/features.h"
 #include "model/cpu/state/core_state.h"
 #include "model/mmu/translate.h"
+#include "model/vmx/capabilities.h"
+#include "model/vmx/vmx_state.h"
 
 namespace vtsim::cpu {
 
 // Physical memory as the walker sees it.
 class PhysicalPort : public mmu::EntryPort {
  public:
-  PhysicalPort(CpuBus& bus, BlockCache& blocks, const CoreState& state)
-      : bus_(bus), blocks_(blocks), state_(state) {}
+  PhysicalPort(CpuBus& bus, BlockCache& blocks, const CoreState& state, vmx::VmxState& vmx)
+      : bus_(bus), blocks_(blocks), state_(state), vmx_(vmx) {}
 
   std::optional<u32> read32(Hpa address, RefKind kind, unsigned level) override;
   std::optional<u64> read64(Hpa address, RefKind kind, unsigned level) override;
   bool cas32(Hpa address, u32 expected, u32 desired) override;
   bool cas64(Hpa address, u64 expected, u64 desired) override;
+  bool pml_has_room() override;
+  void pml_log(Gpa page) override;
 
   u64 table_reads() const { return table_reads_; }
   void forget_pages() { cached_page_ = ~u64{0}; }
@@ -39,6 +43,7 @@ class PhysicalPort : public mmu::EntryPort {
   CpuBus& bus_;
   BlockCache& blocks_;
   const CoreState& state_;
+  vmx::VmxState& vmx_;
   u64 table_reads_ = 0;
   u64 cached_page_ = ~u64{0};  // the page of page tables that was read last
   const u8* cached_host_ = nullptr;
@@ -50,10 +55,11 @@ struct PagingStatistics {
   u64 page_faults = 0;
 };
 
+class CoreEnvironment;
+
 class Paging : public mmu::InvalidationListener, public CodePageListener {
  public:
-  Paging(CoreState& state, CpuBus& bus, BlockCache& blocks, const CpuFeatures& offered,
-         unsigned physical_width);
+  Paging(CoreState& state, vmx::VmxState& vmx, const CoreEnvironment& environment);
 
   // The arrays for the current registers. `closed`: arrays that stay empty, for when every access
   // must be looked at (alignment checks, data breakpoints, observers).
@@ -69,7 +75,7 @@ class Paging : public mmu::InvalidationListener, public CodePageListener {
   const PagingStatistics& statistics() const { return statistics_; }
   u64 table_reads() const { return port_.table_reads(); }
 
-  // Derives the paging context from the registers; drops host pointers when rights may differ.
+  // Derives the paging context from the registers.
   void registers_changed();
   // Host pointers may have become wrong: the physical map changed.
   void forget_host_pointers();
@@ -79,9 +85,17 @@ class Paging : public mmu::InvalidationListener, public CodePageListener {
 
  private:
   enum class Class : u8 { kSupervisor, kSupervisorOverride, kUser };  // override: AC with SMAP
+  // What else decides whether an access is allowed; pointers were filled under these.
+  struct Rules {
+    u64 cr0 = 0, cr4 = 0, efer = 0;
+    u32 pkru = 0;
+    bool mode_based_execute = false;
+    bool operator==(const Rules&) const = default;
+  };
   struct Slot {
     mmu::Tag tag;
     Class privilege = Class::kSupervisor;
+    Rules rules;
     bool used = false;
     u64 last_use = 0;
     HostTlb tlb;
@@ -93,8 +107,15 @@ class Paging : public mmu::InvalidationListener, public CodePageListener {
     u64 cr0 = ~u64{0}, cr3 = 0, cr4 = 0, efer = 0;
     u32 pkru = 0;
     std::array<u64, 4> pdpte{};
+    u64 eptp = 0;
+    u16 vpid = 0;
+    bool mode_based_execute = false;
+    bool page_modification_log = false;
     bool operator==(const Inputs&) const = default;
   };
+
+  void derive_stage1();
+  void derive_stage2();
 
   CoreState& state_;
   CpuBus& bus_;
@@ -102,7 +123,9 @@ class Paging : public mmu::InvalidationListener, public CodePageListener {
   mmu::TranslationStore store_;
   mmu::AddressSpace space_;
   Inputs inputs_;
+  Rules rules_;
   const CpuFeatures& offered_;
+  const vmx::Capabilities& vmx_capabilities_;
   unsigned physical_width_;
   std::unique_ptr<std::array<Slot, kSlots>> slots_;
   std::unique_ptr<HostTlb> closed_;

@@ -9,6 +9,7 @@
 #include "model/cpu/environment.h"
 #include "model/cpu/exec/groups.h"
 #include "model/cpu/exec/segmentation.h"
+#include "model/cpu/exec/vmx.h"
 
 namespace vtsim::cpu {
 
@@ -46,13 +47,27 @@ bool cr0_is_valid(const CoreState& state, Reg<Cr0> value) {
   return !turns_off || (!state.cr4[Cr4::PCIDE] && !state.mode64());
 }
 
+// SDM 3C "Restrictions on VMX Operation": bits that are fixed there; unrestricted guests have PE and PG
+// to themselves.
+bool vmx_forbids_cr0(const Core& core, u64 value) {
+  if (!core.vmx.in_operation) return false;
+  u64 violations = core.environment().shared.vmx_capabilities.cr0_violations(value);
+  if (core.state.view.unrestricted_guest) violations &= ~(Cr0::PE.mask() | Cr0::PG.mask());
+  return violations != 0;
+}
+
+bool vmx_forbids_cr4(const Core& core, u64 value) {
+  return core.vmx.in_operation &&
+         core.environment().shared.vmx_capabilities.cr4_violations(value) != 0;
+}
+
 }  // namespace
 
 bool write_cr0(Core& core, u64 operand) {
   CoreState& state = core.state;
   const u64 owned = state.view.cr0_mask;
   Reg<Cr0> value((operand & ~owned) | (state.cr0.value & owned));
-  if (!cr0_is_valid(state, value)) return fail(core, kGp, 0);
+  if (!cr0_is_valid(state, value) || vmx_forbids_cr0(core, value.value)) return fail(core, kGp, 0);
   value = Reg<Cr0>((value.value & kCr0Defined) | Cr0::ET.mask());
   const Reg<Cr0> old = state.cr0;
   const bool ia32e = value[Cr0::PG] && state.efer[Efer::LME];
@@ -63,7 +78,7 @@ bool write_cr0(Core& core, u64 operand) {
     if (!core.load_pdptes(state.cr3)) {
       state.cr0 = old;
       core.mode_changed();
-      return fail(core, kGp, 0);
+      return false;
     }
   }
   state.cr0 = value;
@@ -81,7 +96,7 @@ bool write_cr3(Core& core, u64 value) {
   u64 reserved = state.mode64() ? ~low_mask(width) : 0;
   if (state.cr4[Cr4::PCIDE]) reserved &= ~Cr3::kKeepTranslations.mask();
   if ((value & reserved) != 0) return fail(core, kGp, 0);
-  if (pae_paging(state) && !core.load_pdptes(value)) return fail(core, kGp, 0);
+  if (pae_paging(state) && !core.load_pdptes(value)) return false;
   core.write_cr3(value);
   return true;
 }
@@ -89,24 +104,6 @@ bool write_cr3(Core& core, u64 value) {
 // ---- CR4
 
 namespace {
-
-struct Cr4Row {
-  Flag bit;
-  Feature feature;
-};
-constexpr Cr4Row kCr4Bits[] = {
-    {Cr4::VME, Feature::kVme},         {Cr4::PVI, Feature::kVme},
-    {Cr4::TSD, Feature::kTsc},         {Cr4::DE, Feature::kDe},
-    {Cr4::PSE, Feature::kPse},         {Cr4::PAE, Feature::kPae},
-    {Cr4::MCE, Feature::kMce},         {Cr4::PGE, Feature::kPge},
-    {Cr4::PCE, Feature::kMsr},         {Cr4::OSFXSR, Feature::kFxsr},
-    {Cr4::OSXMMEXCPT, Feature::kSse},  {Cr4::UMIP, Feature::kUmip},
-    {Cr4::LA57, Feature::kLa57},       {Cr4::VMXE, Feature::kVmx},
-    {Cr4::SMXE, Feature::kSmx},        {Cr4::FSGSBASE, Feature::kFsgsbase},
-    {Cr4::PCIDE, Feature::kPcid},      {Cr4::OSXSAVE, Feature::kXsave},
-    {Cr4::SMEP, Feature::kSmep},       {Cr4::SMAP, Feature::kSmap},
-    {Cr4::PKE, Feature::kPku},
-};
 
 bool cr4_is_valid(const Core& core, Reg<Cr4> value) {
   const CoreState& state = core.state;
@@ -132,17 +129,14 @@ void invalidate_for_cr4(Core& core, Reg<Cr4> old, Reg<Cr4> value) {
 }  // namespace
 
 u64 supported_cr4(const Core& core) {
-  u64 supported = 0;
-  for (const Cr4Row& row : kCr4Bits)
-    if (has(core, row.feature)) supported |= row.bit.mask();
-  return supported;
+  return supported_cr4(core.environment().shared.offered);
 }
 
 bool write_cr4(Core& core, u64 operand) {
   CoreState& state = core.state;
   const u64 owned = state.view.cr4_mask;
   const Reg<Cr4> value((operand & ~owned) | (state.cr4.value & owned));
-  if (!cr4_is_valid(core, value)) return fail(core, kGp, 0);
+  if (!cr4_is_valid(core, value) || vmx_forbids_cr4(core, value.value)) return fail(core, kGp, 0);
   const Reg<Cr4> old = state.cr4;
   constexpr u64 kReloadsPdptes =
       Cr4::PAE.mask() | Cr4::PGE.mask() | Cr4::PSE.mask() | Cr4::SMEP.mask();
@@ -151,7 +145,7 @@ bool write_cr4(Core& core, u64 operand) {
       !core.load_pdptes(state.cr3)) {
     state.cr4 = old;
     core.mode_changed();
-    return fail(core, kGp, 0);
+    return false;
   }
   invalidate_for_cr4(core, old, value);
   core.permissions_changed();
@@ -177,10 +171,20 @@ bool read_control(Core& core, unsigned number, u64& value) {
   }
 }
 
+bool control_access_exits(Core& core, const Op& op, const vmx::CrAccess& access) {
+  if (!core.state.view.non_root) return false;
+  const std::optional<u64> qualification = vmx::cr_access_exit(core.vmx.vmcs, access);
+  return qualification && exit_by_instruction(core, op, vmx::ExitReason::kCrAccess, *qualification);
+}
+
 template <class T>
 Outcome mov_from_control(Core& core, const Op& op) {
   u64 value;
   if (core.state.cpl != 0) return core.raise(kGp, 0);
+  if (control_access_exits(core, op, {.type = vmx::CrAccess::Type::kMovFrom,
+                                      .number = op.src,
+                                      .gpr = op.dst / 8u}))
+    return Outcome::kFault;
   if (!read_control(core, op.src, value)) return core.raise(kUd);
   set_gpr<T>(core, op.dst, static_cast<T>(value));
   return Outcome::kNext;
@@ -196,6 +200,11 @@ template <class T>
 Outcome mov_to_control(Core& core, const Op& op) {
   const u64 value = get_gpr<T>(core, op.src);
   if (core.state.cpl != 0) return core.raise(kGp, 0);
+  if (control_access_exits(core, op, {.type = vmx::CrAccess::Type::kMovTo,
+                                      .number = op.dst,
+                                      .gpr = op.src / 8u,
+                                      .value = value}))
+    return Outcome::kFault;
   bool ok = true;
   switch (op.dst) {
     case 0: ok = write_cr0(core, value); break;
@@ -209,6 +218,15 @@ Outcome mov_to_control(Core& core, const Op& op) {
 }
 
 // ---- MOV DRn
+
+// SDM 3C "Instructions That Cause VM Exits Conditionally", MOV DR: before checks of privilege and of
+// CR4.DE.
+bool debug_access_exits(Core& core, const Op& op, unsigned number, unsigned gpr, bool from) {
+  if (!core.state.view.non_root) return false;
+  const std::optional<u64> qualification =
+      vmx::dr_access_exit(core.vmx.vmcs, number, from, gpr / 8);
+  return qualification && exit_by_instruction(core, op, vmx::ExitReason::kDrAccess, *qualification);
+}
 
 // DR4 and DR5 are names of DR6 and DR7 while CR4.DE is clear. False: recorded.
 bool check_debug_access(Core& core, unsigned& number) {
@@ -229,6 +247,7 @@ bool check_debug_access(Core& core, unsigned& number) {
 template <class T>
 Outcome mov_from_debug(Core& core, const Op& op) {
   unsigned number = op.src;
+  if (debug_access_exits(core, op, number, op.dst, true)) return Outcome::kFault;
   if (!check_debug_access(core, number)) return Outcome::kFault;
   const CoreState& state = core.state;
   const u64 value = number == 6 ? state.dr6 : number == 7 ? state.dr7 : state.dr[number];
@@ -243,6 +262,7 @@ template <class T>
 Outcome mov_to_debug(Core& core, const Op& op) {
   unsigned number = op.dst;
   const u64 value = get_gpr<T>(core, op.src);
+  if (debug_access_exits(core, op, number, op.src, false)) return Outcome::kFault;
   if (!check_debug_access(core, number)) return Outcome::kFault;
   CoreState& state = core.state;
   if (number >= 6 && bits(value, 63, 32) != 0) return core.raise(kGp, 0);
@@ -259,8 +279,9 @@ Outcome mov_to_debug(Core& core, const Op& op) {
 
 // ---- CLTS, LMSW, SMSW
 
-Outcome clts(Core& core, const Op&) {
+Outcome clts(Core& core, const Op& op) {
   CoreState& state = core.state;
+  if (control_access_exits(core, op, {.type = vmx::CrAccess::Type::kClts})) return Outcome::kFault;
   if ((state.view.cr0_mask & Cr0::TS.mask()) == 0) state.cr0.set(Cr0::TS, 0);
   core.mode_changed();
   return Outcome::kNext;
@@ -273,6 +294,10 @@ Outcome lmsw(Core& core, const Op& op) {
   } else {
     operand = get_gpr<u16>(core, op.dst);
   }
+  if (control_access_exits(core, op, {.type = vmx::CrAccess::Type::kLmsw,
+                                      .value = operand,
+                                      .memory = op.mem.present()}))
+    return Outcome::kFault;
   // PE can be set, not cleared.
   constexpr Field kMachineStatus{3, 0};
   const u64 value = operand | (core.state.cr0.value & Cr0::PE.mask());
@@ -299,10 +324,11 @@ bool xcr0_is_valid(const Core& core, u64 value) {
   return xcr0[Xcr0::X87] && (xcr0[Xcr0::SSE] || !xcr0[Xcr0::AVX]);
 }
 
-Outcome xsetbv(Core& core, const Op&) {
+Outcome xsetbv(Core& core, const Op& op) {
   CoreState& state = core.state;
   if (!state.cr4[Cr4::OSXSAVE]) return core.raise(kUd);
   if (state.cpl != 0) return core.raise(kGp, 0);
+  if (intercepted(core, op, Intercept::kXsetbv)) return Outcome::kFault;
   const u64 value = state.gpr[kRdx] << 32 | bits(state.gpr[kRax], 31, 0);
   if (bits(state.gpr[kRcx], 31, 0) != 0 || !xcr0_is_valid(core, value)) return core.raise(kGp, 0);
   state.xcr0 = value;
@@ -422,14 +448,20 @@ constexpr InstructionRow intercepted_row(Mnemonic mnemonic, Binder bind, Interce
           .timing = Timing::kSerializing, .flow = Flow::kSynchronize};
 }
 
+constexpr InstructionRow cr0_row(Mnemonic mnemonic, Binder bind) {
+  return {.mnemonic = mnemonic, .bind = bind, .privilege = Privilege::kCpl0,
+          .intercept = Intercept::kCrAccess, .when = When::kInHandler,
+          .timing = Timing::kSerializing, .flow = Flow::kSynchronize};
+}
+
 constexpr InstructionRow kRows[] = {
-    intercepted_row(ZYDIS_MNEMONIC_CLTS, synchronizing<clts>, Intercept::kCrAccess),
-    intercepted_row(ZYDIS_MNEMONIC_LMSW, synchronizing<lmsw>, Intercept::kCrAccess),
+    cr0_row(ZYDIS_MNEMONIC_CLTS, synchronizing<clts>),
+    cr0_row(ZYDIS_MNEMONIC_LMSW, synchronizing<lmsw>),
     system_row(ZYDIS_MNEMONIC_SMSW, by_operand_size<smsw<u16>, smsw<u32>, smsw<u64>>,
                Privilege::kInHandler, Flow::kSequential),
     {.mnemonic = ZYDIS_MNEMONIC_XSETBV, .bind = synchronizing<xsetbv>,
      .privilege = Privilege::kInHandler, .intercept = Intercept::kXsetbv,
-     .when = When::kAfterPrivilege, .timing = Timing::kSystem, .flow = Flow::kSynchronize},
+     .when = When::kInHandler, .timing = Timing::kSystem, .flow = Flow::kSynchronize},
     system_row(ZYDIS_MNEMONIC_XGETBV, plain<xgetbv>, Privilege::kAny, Flow::kSequential),
     system_row(ZYDIS_MNEMONIC_RDPKRU, plain<rdpkru>, Privilege::kAny, Flow::kSequential),
     system_row(ZYDIS_MNEMONIC_WRPKRU, synchronizing<wrpkru>, Privilege::kAny,

@@ -70,7 +70,8 @@ Outcome far_direct(Core& core, const Op& op) {
                          .size = size,
                          .selector = {static_cast<u16>(kSelector.get(op.imm))},
                          .offset = kOffset.get(op.imm),
-                         .return_rip = core.next_rip(op)});
+                         .return_rip = core.next_rip(op),
+                         .length = static_cast<u8>(op.length())});
 }
 
 template <class T>
@@ -86,7 +87,8 @@ bool load_far_operand(Core& core, const Op& op, u64& offset, u16& selector) {
 
 template <FarKind kind, class T>
 Outcome far_indirect(Core& core, const Op& op) {
-  FarPointer to{.kind = kind, .size = sizeof(T), .selector = {}, .return_rip = core.next_rip(op)};
+  FarPointer to{.kind = kind, .size = sizeof(T), .selector = {}, .return_rip = core.next_rip(op),
+               .length = static_cast<u8>(op.length())};
   if (!load_far_operand<T>(core, op, to.offset, to.selector.value)) return Outcome::kFault;
   return transfer(core, to);
 }

@@ -147,7 +147,8 @@ Outcome to_task(Core& core, const FarPointer& to, Selector tss) {
       core, {.selector = tss,
              .cause = to.kind == FarKind::kCall ? TaskSwitchCause::kCall : TaskSwitchCause::kJump,
              .return_rip = to.return_rip,
-             .saved_rflags = read_rflags(core.state)});
+             .saved_rflags = read_rflags(core.state),
+             .length = to.length});
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ struct FarPointer {
   Selector selector;
   u64 offset = 0;
   u64 return_rip = 0;
+  u8 length = 0;  // of the instruction
 };
 
 Outcome transfer_through_system_descriptor(Core& core, const FarPointer& to,

@@ -51,6 +51,7 @@ Rows x87_arithmetic_rows();   // FADD..FDIVR, FSQRT, FABS, FCHS, FRNDINT, FSCALE
 Rows x87_compare_rows();      // FCOM, FUCOM, FICOM, FCOMI, FTST, FXAM
 Rows x87_control_rows();      // FNINIT, FNCLEX, FWAIT, control and status words, FINCSTP, FFREE...
 Rows x87_function_rows();     // FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1
+Rows vmx_rows();              // VMXON..VMXOFF, VMREAD, VMWRITE, VMLAUNCH, INVEPT, INVVPID, VMFUNC
 Rows x87_environment_rows();  // FLDENV, FNSTENV, FRSTOR, FNSAVE
 
 // One mnemonic, two groups: binders that the rows above hand over to.

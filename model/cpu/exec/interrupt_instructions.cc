@@ -56,7 +56,6 @@ constexpr InstructionRow event_row(Mnemonic mnemonic, Binder bind) {
 
 constexpr InstructionRow iret_row(Mnemonic mnemonic, Binder bind) {
   return {.mnemonic = mnemonic, .bind = bind, .privilege = Privilege::kInHandler,
-          .intercept = Intercept::kIret, .when = When::kBeforePrivilege,
           .timing = Timing::kSystem, .flow = Flow::kBranch, .flags = FlagUse::kReadsAndWrites};
 }
 

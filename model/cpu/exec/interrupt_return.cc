@@ -105,7 +105,8 @@ Outcome iret_task(Core& core, const Op& op) {
   return switch_task_by_instruction(core, {.selector = {link},
                                            .cause = TaskSwitchCause::kIret,
                                            .return_rip = core.next_rip(op),
-                                           .saved_rflags = read_rflags(state)});
+                                           .saved_rflags = read_rflags(state),
+                                           .length = static_cast<u8>(op.length())});
 }
 
 // ---- RETURN-TO-VIRTUAL-8086-MODE: only with 32-bit operands, at CPL 0
@@ -184,11 +185,14 @@ Outcome iret_protected(Core& core, const Op& op) {
   return return_with_stack(core, frame, target, size);
 }
 
-// SDM 3A "Masking of NMIs": the first IRET unmasks them, even where it faults.
+// SDM 3A "Masking of NMIs": the first IRET unmasks them, even where it faults. SDM 3C "Changes to
+// Instruction Behavior in VMX Non-Root Operation", IRET: virtual NMIs, or none at all.
 void unblock_nmi(Core& core) {
-  if (!core.state.nmi_blocked) [[likely]]
+  if (!core.state.nmi_blocked && !core.vmx.virtual_nmi_blocked) [[likely]]
     return;
-  core.state.nmi_blocked = false;
+  if (!core.state.view.iret_unblocks_nmi) return;
+  core.vmx.nmi_unblocked_by_iret = true;
+  core.state.nmi_blocked = core.vmx.virtual_nmi_blocked = false;
   core.set_attention();
   core.request_sync();
 }

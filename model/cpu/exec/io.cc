@@ -5,6 +5,7 @@
 #include "model/cpu/environment.h"
 #include "model/cpu/exec/far_transfer.h"
 #include "model/cpu/exec/groups.h"
+#include "model/cpu/exec/vmx.h"
 #include "model/cpu/interrupts.h"
 
 namespace vtsim::cpu {
@@ -54,6 +55,16 @@ void write_port(Core& core, const Op& op, u16 port, T value) {
   announce(core, op, true, port, sizeof(T), value);
 }
 
+// Behind the checks of privilege, before anything else.
+bool port_access_exits(Core& core, const Op& op, const vmx::IoAccess& access) {
+  if (!core.state.view.non_root) return false;
+  CoreMemory memory(core);
+  const std::optional<u64> qualification = vmx::io_exit(core.vmx.vmcs, access, memory);
+  if (!qualification) return false;
+  exit_by_instruction(core, op, vmx::ExitReason::kIoInstruction, *qualification);
+  return true;
+}
+
 // ---- IN, OUT: the port is DX or an immediate
 
 u16 port_in_dx(const Core& core, const Op&) { return static_cast<u16>(core.state.gpr[kRdx]); }
@@ -62,7 +73,10 @@ u16 immediate_port(const Core&, const Op& op) { return static_cast<u8>(op.imm); 
 template <class T, u16 (*port_of)(const Core&, const Op&)>
 Outcome in(Core& core, const Op& op) {
   const u16 port = port_of(core, op);
-  if (!may_access_port(core, port, sizeof(T))) return Outcome::kFault;
+  if (!may_access_port(core, port, sizeof(T)) ||
+      port_access_exits(core, op, {.port = port, .size = sizeof(T), .in = true,
+                                   .immediate = port_of == immediate_port}))
+    return Outcome::kFault;
   set_gpr<T>(core, gpr_offset(kRax), read_port<T>(core, op, port));
   return Outcome::kNext;
 }
@@ -70,7 +84,10 @@ Outcome in(Core& core, const Op& op) {
 template <class T, u16 (*port_of)(const Core&, const Op&)>
 Outcome out(Core& core, const Op& op) {
   const u16 port = port_of(core, op);
-  if (!may_access_port(core, port, sizeof(T))) return Outcome::kFault;
+  if (!may_access_port(core, port, sizeof(T)) ||
+      port_access_exits(core, op, {.port = port, .size = sizeof(T),
+                                   .immediate = port_of == immediate_port}))
+    return Outcome::kFault;
   write_port<T>(core, op, port, get_gpr<T>(core, gpr_offset(kRax)));
   return Outcome::kNext;
 }
@@ -146,13 +163,30 @@ bool output_once(Core& core, const Op& op, u16 port) {
   return true;
 }
 
+// The exit tells the linear address of the memory operand too.
+bool string_access_exits(Core& core, const Op& op, u16 port, unsigned size, bool in) {
+  const vmx::IoAccess access{.port = port, .size = size, .in = in, .string = true,
+                             .rep = op.imm != 0};
+  if (!port_access_exits(core, op, access)) return false;
+  const u8 segment = in ? u8{kEs} : op.mem.segment();
+  const bool flat = core.state.mode64() && segment != kFs && segment != kGs;
+  const u64 base = flat ? 0 : core.state.seg[segment].base;
+  core.exit.guest_linear = base + counted(core, op, in ? kRdi : kRsi);
+  core.exit.writes_linear = true;
+  core.exit.instruction_information = instruction_information(op, Intercept::kStringIo, 0);
+  return true;
+}
+
 template <class T, bool (*once)(Core&, const Op&, u16)>
 Outcome string_io(Core& core, const Op& op) {
   CoreState& state = core.state;
   const bool repeats = op.imm != 0;
   const u16 port = static_cast<u16>(state.gpr[kRdx]);
   if (repeats && counted(core, op, kRcx) == 0) return Outcome::kNext;
-  if (!may_access_port(core, port, sizeof(T)) || !once(core, op, port)) return Outcome::kFault;
+  if (!may_access_port(core, port, sizeof(T)) ||
+      string_access_exits(core, op, port, sizeof(T), once == input_once<T>) ||
+      !once(core, op, port))
+    return Outcome::kFault;
   if (!repeats) return Outcome::kNext;
   step(core, op, kRcx, ~u64{0});
   if (counted(core, op, kRcx) == 0) {
@@ -179,7 +213,7 @@ constexpr Binder kOutput = bind_string_io<T, output_once<T>, 1>;
 
 constexpr InstructionRow port_row(Mnemonic mnemonic, Binder bind, Intercept intercept) {
   return {.mnemonic = mnemonic, .bind = bind, .privilege = Privilege::kInHandler,
-          .intercept = intercept, .when = When::kAfterOperands,
+          .intercept = intercept, .when = When::kInHandler,
           .timing = Timing::kSystem, .flow = Flow::kSynchronize};
 }
 

@@ -9,6 +9,7 @@
 #include "model/cpu/cpuid.h"
 #include "model/cpu/exec/groups.h"
 #include "model/cpu/exec/msr_fields.h"
+#include "model/cpu/exec/vmx.h"
 
 namespace vtsim::cpu {
 
@@ -58,13 +59,7 @@ bool read_preset(const Core& core, u32 index, u64& value) {
     value = core.msr.preset[*position];
     return true;
   }
-  if (!offers(core, Feature::kVmx)) return false;
-  for (const MsrRow& row : core.model().vmx_capabilities) {
-    if (row.index != index) continue;
-    value = row.reset;
-    return true;
-  }
-  return false;
+  return core.environment().shared.vmx_capabilities.read(index, value);
 }
 
 bool write_preset(Core& core, u32 index, u64 value) {
@@ -213,13 +208,16 @@ bool time_stamp_is_disabled(const CoreState& state) {
 // before. SDM 3B "Invariant TSC".
 Outcome rdtsc(Core& core, const Op& op) {
   if (time_stamp_is_disabled(core.state)) return core.raise(kGp, 0);
+  if (intercepted(core, op, Intercept::kRdtsc)) return Outcome::kFault;
   if (core.must_take_turns(op)) return core.request_turn();
   set_edx_eax(core.state, viewed_tsc(core.state, core.tsc_at(op)));
   return Outcome::kNext;
 }
 
 Outcome rdtscp(Core& core, const Op& op) {
+  if (undefined_in_non_root(core, Intercept::kRdtscp)) return core.raise(kUd);
   if (time_stamp_is_disabled(core.state)) return core.raise(kGp, 0);
+  if (intercepted(core, op, Intercept::kRdtscp)) return Outcome::kFault;
   if (core.must_take_turns(op)) return core.request_turn();
   set_edx_eax(core.state, viewed_tsc(core.state, core.tsc_at(op)));
   core.state.gpr[kRcx] = bits(core.state.tsc_aux, 31, 0);
@@ -228,6 +226,8 @@ Outcome rdtscp(Core& core, const Op& op) {
 
 template <class T>
 Outcome rdpid(Core& core, const Op& op) {
+  // SDM 3C: enabled by the same control as RDTSCP.
+  if (undefined_in_non_root(core, Intercept::kRdtscp)) return core.raise(kUd);
   set_gpr<T>(core, op.dst, static_cast<T>(core.state.tsc_aux));
   return Outcome::kNext;
 }
@@ -240,6 +240,7 @@ Handler bind_rdpid(const Binding& binding, Op& op) {
 Outcome rdpmc(Core& core, const Op& op) {
   CoreState& state = core.state;
   if (!state.cr4[Cr4::PCE] && state.cpl > 0) return core.raise(kGp, 0);
+  if (intercepted(core, op, Intercept::kRdpmc)) return Outcome::kFault;
   const u32 selector = static_cast<u32>(state.gpr[kRcx]);
   u64 value;
   if (!read_performance_counter(msr_access(core, op, selector), selector, value))
@@ -250,7 +251,7 @@ Outcome rdpmc(Core& core, const Op& op) {
 
 constexpr InstructionRow counter_row(Mnemonic mnemonic, Binder bind, Intercept intercept) {
   return {.mnemonic = mnemonic, .bind = bind, .privilege = Privilege::kInHandler,
-          .intercept = intercept, .when = When::kAfterPrivilege, .timing = Timing::kSystem};
+          .intercept = intercept, .when = When::kInHandler, .timing = Timing::kSystem};
 }
 
 constexpr InstructionRow kRows[] = {

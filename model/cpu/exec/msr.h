@@ -56,6 +56,11 @@ bool is_quiet_msr(u32 index);
 std::string_view msr_name(u32 index);
 std::span<const MsrRegisterRow> all_msr_rows();
 
+// The bits that IA32_EFER, IA32_DEBUGCTL and IA32_PERF_GLOBAL_CTRL have.
+u64 supported_efer(const Core& core);
+u64 supported_debugctl(const Core& core);
+u64 supported_perf_global_ctrl(const Core& core);
+
 // Values after power-on.
 void reset_msrs(Core& core);
 

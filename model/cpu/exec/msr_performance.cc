@@ -192,12 +192,24 @@ bool after_core2(const Core& core, u32) { return !is_core2(core); }
 
 bool write_tos(const MsrAccess&, u64) { return false; }
 
-bool write_debugctl(const MsrAccess& access, u64 value) {
+}  // namespace
+
+u64 supported_debugctl(const Core& core) {
   constexpr Flag kFreezeLbrs{11}, kFreezePerfmon{12}, kFreezeInSmm{14};
-  u64 writable = DebugCtl::LBR.mask() | DebugCtl::BTF.mask();
-  if (shape_of(access.core).version >= 2)
-    writable |= kFreezeLbrs.mask() | kFreezePerfmon.mask() | kFreezeInSmm.mask();
-  if ((value & ~writable) != 0) return false;
+  u64 supported = DebugCtl::LBR.mask() | DebugCtl::BTF.mask();
+  if (shape_of(core).version >= 2)
+    supported |= kFreezeLbrs.mask() | kFreezePerfmon.mask() | kFreezeInSmm.mask();
+  return supported;
+}
+
+u64 supported_perf_global_ctrl(const Core& core) {
+  return has_global_control(core, 0) ? global_mask(core) : 0;
+}
+
+namespace {
+
+bool write_debugctl(const MsrAccess& access, u64 value) {
+  if ((value & ~supported_debugctl(access.core)) != 0) return false;
   access.core.state.debugctl = value;
   return true;
 }

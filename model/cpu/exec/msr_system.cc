@@ -7,6 +7,15 @@
 
 namespace vtsim::cpu {
 
+u64 supported_efer(const Core& core) {
+  u64 supported = 0;
+  if (offers(core, Feature::kSyscall)) supported |= Efer::SCE.mask();
+  if (offers(core, Feature::kLm)) supported |= Efer::LME.mask() | Efer::LMA.mask();
+  if (offers(core, Feature::kNx) && !Reg<MiscEnable>(core.msr.misc_enable)[MiscEnable::XdDisable])
+    supported |= Efer::NXE.mask();
+  return supported;
+}
+
 namespace {
 
 // ---- IA32_EFER
@@ -19,12 +28,7 @@ bool read_efer(const MsrAccess& access, u64& value) {
 bool write_efer(const MsrAccess& access, u64 value) {
   Core& core = access.core;
   CoreState& state = core.state;
-  u64 writable = 0;
-  if (offers(core, Feature::kSyscall)) writable |= Efer::SCE.mask();
-  if (offers(core, Feature::kLm)) writable |= Efer::LME.mask() | Efer::LMA.mask();
-  if (offers(core, Feature::kNx) && !Reg<MiscEnable>(core.msr.misc_enable)[MiscEnable::XdDisable])
-    writable |= Efer::NXE.mask();
-  if ((value & ~writable) != 0) return false;
+  if ((value & ~supported_efer(core)) != 0) return false;
   const Reg<Efer> wanted(value);
   if (state.cr0[Cr0::PG] && wanted[Efer::LME] != state.efer[Efer::LME]) return false;
   state.efer = wanted.with(Efer::LMA, state.efer[Efer::LMA]);

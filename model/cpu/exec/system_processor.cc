@@ -9,6 +9,7 @@
 #include "model/cpu/exec/msr.h"
 #include "model/cpu/exec/segmentation.h"
 #include "model/cpu/exec/smm.h"
+#include "model/cpu/exec/vmx.h"
 
 namespace vtsim::cpu {
 
@@ -62,6 +63,7 @@ bool monitor_is_offered(const Core& core) {
 Outcome monitor(Core& core, const Op& op) {
   CoreState& state = core.state;
   if (!monitor_is_offered(core)) return core.raise(kUd);
+  if (intercepted(core, op, Intercept::kMonitor)) return Outcome::kFault;
   if (bits(state.gpr[kRcx], 31, 0) != 0) return core.raise(kGp, 0);
   u64 lin;
   u8 byte;
@@ -73,10 +75,11 @@ Outcome monitor(Core& core, const Op& op) {
   return Outcome::kNext;
 }
 
-Outcome mwait(Core& core, const Op&) {
+Outcome mwait(Core& core, const Op& op) {
   CoreState& state = core.state;
   constexpr Flag kBreakOnMasked{0};
   if (!monitor_is_offered(core)) return core.raise(kUd);
+  if (intercepted(core, op, Intercept::kMwait)) return Outcome::kFault;
   const u64 extensions = bits(state.gpr[kRcx], 31, 0);
   if ((extensions & ~kBreakOnMasked.mask()) != 0) return core.raise(kGp, 0);
   if (state.monitor_address == ~u64{0}) return Outcome::kNext;
@@ -137,17 +140,15 @@ constexpr InstructionRow kRows[] = {
      .privilege = Privilege::kInHandler, .intercept = Intercept::kCpuid,
      .when = When::kBeforePrivilege, .timing = Timing::kSerializing, .flow = Flow::kSynchronize},
     {.mnemonic = ZYDIS_MNEMONIC_MONITOR, .bind = bind_monitor, .privilege = Privilege::kInHandler,
-     .intercept = Intercept::kMonitor, .when = When::kAfterPrivilege,
+     .intercept = Intercept::kMonitor, .when = When::kInHandler,
      .timing = Timing::kSystem, .flow = Flow::kSynchronize},
     {.mnemonic = ZYDIS_MNEMONIC_MWAIT, .bind = synchronizing<mwait>,
      .privilege = Privilege::kInHandler, .intercept = Intercept::kMwait,
-     .when = When::kAfterPrivilege, .timing = Timing::kSystem, .flow = Flow::kSynchronize},
+     .when = When::kInHandler, .timing = Timing::kSystem, .flow = Flow::kSynchronize},
     {.mnemonic = ZYDIS_MNEMONIC_RSM, .bind = synchronizing<rsm>, .privilege = Privilege::kInHandler,
-     .intercept = Intercept::kRsm, .when = When::kBeforePrivilege,
      .timing = Timing::kSerializing, .flow = Flow::kSynchronize},
     // CR4.SMXE cannot be set: #UD. SDM 2D "GETSEC".
-    {.mnemonic = ZYDIS_MNEMONIC_GETSEC, .bind = bind_undefined,
-     .intercept = Intercept::kGetsec, .when = When::kBeforePrivilege},
+    {.mnemonic = ZYDIS_MNEMONIC_GETSEC, .bind = bind_undefined},
     cache_row(ZYDIS_MNEMONIC_INVD, Intercept::kInvd),
     cache_row(ZYDIS_MNEMONIC_WBINVD, Intercept::kWbinvd),
     line_row(ZYDIS_MNEMONIC_CLFLUSH),

@@ -3,6 +3,7 @@
 
 #include "model/cpu/exec/groups.h"
 #include "model/cpu/exec/segmentation.h"
+#include "model/cpu/exec/vmx.h"
 
 namespace vtsim::cpu {
 
@@ -77,6 +78,9 @@ Outcome ltr(Core& core, const Op& op) {
 template <class T, SegmentName name>
 Outcome store_selector(Core& core, const Op& op) {
   if (umip_forbids(core)) return core.raise(kGp, 0);
+  constexpr u8 kSldt = 0, kStr = 1;
+  if (intercepted(core, op, Intercept::kLdtrTr, {.identity = name == kTr ? kStr : kSldt}))
+    return Outcome::kFault;
   const u16 selector = core.state.seg[name].selector;
   if (op.mem.present()) return store_operand(core, op, selector) ? Outcome::kNext : Outcome::kFault;
   set_gpr<T>(core, op.dst, selector);
@@ -107,6 +111,10 @@ Outcome load_table(Core& core, const Op& op) {
 template <DescriptorTable CoreState::*table, class Base>
 Outcome store_table(Core& core, const Op& op) {
   if (umip_forbids(core)) return core.raise(kGp, 0);
+  constexpr u8 kSgdt = 0, kSidt = 1;
+  constexpr bool interrupts = table == &CoreState::idtr;
+  if (intercepted(core, op, Intercept::kGdtrIdtr, {.identity = interrupts ? kSidt : kSgdt}))
+    return Outcome::kFault;
   struct [[gnu::packed]] Image {
     u16 limit;
     Base base;
@@ -164,19 +172,19 @@ Outcome write_base(Core& core, const Op& op) {
 
 constexpr InstructionRow task_row(Mnemonic mnemonic, Binder bind) {
   return {.mnemonic = mnemonic, .bind = bind, .gate = Gate::kProtected,
-          .privilege = Privilege::kCpl0, .intercept = Intercept::kDescriptorTable,
+          .privilege = Privilege::kCpl0, .intercept = Intercept::kLdtrTr,
           .when = When::kAfterPrivilege, .timing = Timing::kSerializing,
           .flow = Flow::kSynchronize};
 }
 constexpr InstructionRow load_table_row(Mnemonic mnemonic, Binder bind) {
   return {.mnemonic = mnemonic, .bind = bind, .privilege = Privilege::kCpl0,
-          .intercept = Intercept::kDescriptorTable, .when = When::kAfterPrivilege,
+          .intercept = Intercept::kGdtrIdtr, .when = When::kAfterPrivilege,
           .timing = Timing::kSerializing, .flow = Flow::kSynchronize};
 }
-constexpr InstructionRow store_row(Mnemonic mnemonic, Binder bind, Gate gate) {
+constexpr InstructionRow store_row(Mnemonic mnemonic, Binder bind, Gate gate, Intercept intercept) {
   return {.mnemonic = mnemonic, .bind = bind, .gate = gate,
-          .privilege = Privilege::kInHandler, .intercept = Intercept::kDescriptorTable,
-          .when = When::kAfterPrivilege, .timing = Timing::kSystem};
+          .privilege = Privilege::kInHandler, .intercept = intercept,
+          .when = When::kInHandler, .timing = Timing::kSystem};
 }
 constexpr InstructionRow base_row(Mnemonic mnemonic, Binder bind) {
   return {.mnemonic = mnemonic, .bind = bind, .gate = Gate::kOnly64, .timing = Timing::kSystem};
@@ -196,12 +204,15 @@ constexpr Binder kWriteBase =
 constexpr InstructionRow kRows[] = {
     task_row(ZYDIS_MNEMONIC_LLDT, synchronizing<lldt>),
     task_row(ZYDIS_MNEMONIC_LTR, synchronizing<ltr>),
-    store_row(ZYDIS_MNEMONIC_SLDT, kStoreSelector<kLdtr>, Gate::kProtected),
-    store_row(ZYDIS_MNEMONIC_STR, kStoreSelector<kTr>, Gate::kProtected),
+    store_row(ZYDIS_MNEMONIC_SLDT, kStoreSelector<kLdtr>, Gate::kProtected,
+              Intercept::kLdtrTr),
+    store_row(ZYDIS_MNEMONIC_STR, kStoreSelector<kTr>, Gate::kProtected, Intercept::kLdtrTr),
     load_table_row(ZYDIS_MNEMONIC_LGDT, bind_load_table<&CoreState::gdtr>),
     load_table_row(ZYDIS_MNEMONIC_LIDT, bind_load_table<&CoreState::idtr>),
-    store_row(ZYDIS_MNEMONIC_SGDT, bind_store_table<&CoreState::gdtr>, Gate::kAlways),
-    store_row(ZYDIS_MNEMONIC_SIDT, bind_store_table<&CoreState::idtr>, Gate::kAlways),
+    store_row(ZYDIS_MNEMONIC_SGDT, bind_store_table<&CoreState::gdtr>, Gate::kAlways,
+              Intercept::kGdtrIdtr),
+    store_row(ZYDIS_MNEMONIC_SIDT, bind_store_table<&CoreState::idtr>, Gate::kAlways,
+              Intercept::kGdtrIdtr),
     {.mnemonic = ZYDIS_MNEMONIC_SWAPGS, .bind = plain<swapgs>, .gate = Gate::kOnly64,
      .privilege = Privilege::kCpl0, .timing = Timing::kSystem},
     base_row(ZYDIS_MNEMONIC_RDFSBASE, kReadBase<kFs>),

@@ -25,7 +25,7 @@ std::vector<Rows> all_groups() {
           vector_compare_rows(),  vector_convert_rows(), vector_crypto_rows(),
           vector_string_rows(),   vector_avx_rows(),     vector_fma_rows(), x87_transfer_rows(),
           x87_arithmetic_rows(),  x87_compare_rows(),    x87_control_rows(),
-          x87_function_rows(),    x87_environment_rows()};
+          x87_function_rows(),    x87_environment_rows(), vmx_rows()};
 }
 
 struct Table {

@@ -7,6 +7,7 @@
 
 #include "model/cpu/decode.h"
 #include "model/cpu/exec/exec.h"
+#include "model/vmx/intercepts.h"
 
 namespace vtsim::cpu {
 
@@ -33,13 +34,8 @@ enum class Privilege : u8 {
   kInHandler,  // depends on more (IOPL, CR4 bits): the handler decides
 };
 
-// Where instructions that may cause VM exits are looked up: vmx/intercepts.cc.
-enum class Intercept : u8 {
-  kNone, kHlt, kCpuid, kRdtsc, kRdtscp, kRdpmc, kInvlpg, kInvpcid, kInvd, kWbinvd, kMwait, kMonitor,
-  kPause, kRdmsr, kWrmsr, kCrAccess, kDrAccess, kIo, kStringIo, kXsetbv, kXsaves, kXrstors, kRdrand,
-  kRdseed, kDescriptorTable, kTaskSwitch, kRsm, kGetsec, kVmx, kVmcall, kVmfunc, kEncls, kIret,
-};
-enum class When : u8 { kNever, kBeforePrivilege, kAfterPrivilege, kAfterOperands };
+using vmx::Intercept;
+using vmx::When;
 
 // Classes of the core cost model; functional mode does not look at them.
 enum class Timing : u8 { kSimple, kMul, kDiv, kBranch, kLoadStore, kString, kX87, kSimd, kSerializing, kSystem };

@@ -263,6 +263,21 @@ bool leave_old_task(Core& core, const TaskSwitch& request, NewTask& task) {
 
 }  // namespace
 
+namespace {
+
+// SDM 3C "Treatment of Task Switches": the VM exit comes behind the checks of the TSS's descriptor.
+bool leave_guest_instead(Core& core, const TaskSwitch& request) {
+  constexpr Field kSelector{15, 0}, kSource{31, 30};
+  constexpr u64 kSources[] = {2, 0, 1, 3};  // by TaskSwitchCause
+  const u64 source = kSources[static_cast<unsigned>(request.cause)];
+  core.raise_exit({.reason = vmx::ExitReason::kTaskSwitch,
+                   .qualification = kSource.put(kSelector.put(0, request.selector.value), source),
+                   .instruction_length = request.length});
+  return false;
+}
+
+}  // namespace
+
 bool switch_task(Core& core, TaskSwitch& request) {
   CoreState& state = core.state;
   const SegmentRegister& tr = state.seg[kTr];
@@ -271,6 +286,7 @@ bool switch_task(Core& core, TaskSwitch& request) {
   NewTask task;
   TaskImage image;
   if (!find_new_task(core, request, task)) return false;
+  if (state.view.non_root) return leave_guest_instead(core, request);
   if (!tr.usable() || tr.limit < old_smallest)
     return fail(core, kTs, Selector{tr.selector}.error(request.ext));
   if (!read_image(core, task, image) || !leave_old_task(core, request, task)) return false;

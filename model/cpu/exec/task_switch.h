@@ -13,6 +13,7 @@ struct TaskSwitch {
   u32 ext = 0;            // bit 0 of error codes
   u64 return_rip = 0;     // what the old TSS gets as EIP
   u64 saved_rflags = 0;   // and as EFLAGS
+  u8 length = 0;          // of the instruction that causes it
   bool committed = false;  // result: the state is the new task's
 };
 

@@ -65,6 +65,13 @@ struct ControlView {
   u64 cr0_mask = 0, cr0_shadow = 0;   // guest/host masks and read shadows
   u64 cr4_mask = 0, cr4_shadow = 0;
   bool non_root = false;
+  bool unrestricted_guest = false;     // CR0.PE and CR0.PG are free
+  bool iret_unblocks_nmi = true;       // not with "NMI exiting" and without "virtual NMIs"
+  // The second stage of paging. `eptp` as in the VMCS; 0: no EPT.
+  u64 eptp = 0;
+  u16 vpid = 0;
+  bool mode_based_execute = false;
+  bool page_modification_log = false;
 };
 
 struct CoreState {

@@ -45,6 +45,7 @@ struct Event {
   u64 cr2 = 0;         // page faults: the linear address
   u64 dr6_bits = 0;    // debug exceptions: what to OR into DR6
   u8 length = 0;       // software events: length of the instruction
+  bool injected = false;  // by a VM entry: it changes no CR2 or DR6 and does not exit itself
 };
 
 }  // namespace vtsim::cpu

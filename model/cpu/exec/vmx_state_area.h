@@ -1,0 +1,24 @@
+#pragma once
+// What VM entries and VM exits share: segment registers in the VMCS, MSR lists, the preemption timer.
+
+#include "model/cpu/core.h"
+
+namespace vtsim::cpu {
+
+void save_guest_segments(const CoreState& state, vmx::Vmcs& vmcs);
+void load_guest_segments(CoreState& state, const vmx::Vmcs& vmcs);
+
+// SDM 3C "Loading MSRs": the number of the first entry that cannot be loaded, from 1; 0: all loaded.
+u64 load_msr_list(Core& core, vmx::VmcsField address, u64 count);
+// The VM-exit MSR-store area; false: a register cannot be stored.
+bool store_msr_list(Core& core);
+
+// SDM 3C "VMX-Preemption Timer". `now`: the local time of the entry.
+void start_preemption_timer(Core& core, Ps now);
+void stop_preemption_timer(Core& core);
+u64 preemption_timer_value(const Core& core);
+
+// The end of a VM entry that failed behind the checks of controls and host state.
+void exit_failed_entry(Core& core, const vmx::ExitRecord& record);
+
+}  // namespace vtsim::cpu
