@@ -150,6 +150,21 @@ void Core::fall_asleep(Activity activity) {
   announce_state("halt");
 }
 
+bool Core::can_wake() const {
+  if (state.view.non_root && can_leave_guest(*this)) return true;
+  const bool interruptible = (state.rflags_other & Rflags::IF.mask()) != 0;
+  switch (state.activity) {
+    case Activity::kActive: return true;
+    case Activity::kHalted: return interruptible || state.signals.any();
+    case Activity::kMwait:
+      return interruptible || state.mwait_breaks_on_masked || state.signals.any();
+    case Activity::kWaitForSipi: return state.signals.any();
+    case Activity::kShutdown:
+    case Activity::kOff: return false;
+  }
+  return false;
+}
+
 void Core::skip_to(u64 cycle) {
   if (cycle > cycle_) cycle_ = cycle;
 }
@@ -342,6 +357,7 @@ void Core::settle() {
 }
 
 void Core::leave_guest(const vmx::ExitRecord& record) {
+  end_stale_shadow();
   ++cycle_;
   exit_guest(*this, record);
 }
@@ -430,11 +446,15 @@ void Core::recycle_blocks() {
   block = nullptr;
 }
 
+// The chain has gone on behind STI.
+void Core::end_stale_shadow() {
+  if (state.shadow == kShadowSti && cycle_ != state.shadow_cycle) state.shadow = kNoShadow;
+}
+
 void Core::run_until(u64 cycle) {
   turn_cycle_ = cycle_;
   while (!std::exchange(takes_turns_, false)) {
-    // The chain has gone on behind STI.
-    if (state.shadow == kShadowSti && cycle_ != state.shadow_cycle) state.shadow = kNoShadow;
+    end_stale_shadow();
     if (attention) take_pending_events();
     // Devices that an instruction reached may have moved the next event.
     const u64 limit = std::min(cycle, next_event_cycle());

@@ -181,6 +181,8 @@ class Core {
   u64 cycle() const { return cycle_; }
   u64 instructions() const { return instructions_; }
   void skip_to(u64 cycle);  // while halted
+  // False: only another core or a device's NMI, SMI or INIT can make it run again.
+  bool can_wake() const;
   // run_until() returns after the current instruction, at once when it is called again.
   void request_leave() { leave_ = true; }
   Ps time_of_cycle(u64 cycle) const;
@@ -212,6 +214,7 @@ class Core {
   u64 next_event_cycle();
   void recycle_blocks();
   void settle();
+  void end_stale_shadow();
   bool has_recorded() const {
     return chain_end == ChainEnd::kEvent || chain_end == ChainEnd::kExit;
   }

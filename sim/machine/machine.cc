@@ -221,18 +221,8 @@ bool Machine::all_asleep() const {
 
 bool Machine::is_dead() const {
   return std::all_of(cores_.begin(), cores_.end(), [this](const auto& module) {
-    const cpu::CoreState& state = module->core().state;
-    const bool interruptible = (state.rflags_other & cpu::Rflags::IF.mask()) != 0;
-    switch (state.activity) {
-      case cpu::Activity::kActive: return false;
-      case cpu::Activity::kHalted: return !interruptible && !state.signals.any();
-      case cpu::Activity::kMwait:
-        return !interruptible && !state.mwait_breaks_on_masked && !state.signals.any();
-      case cpu::Activity::kWaitForSipi: return !state.signals.any();
-      case cpu::Activity::kShutdown: return true;
-      case cpu::Activity::kOff: return !can_wake();
-    }
-    return false;
+    const cpu::Core& core = module->core();
+    return core.state.activity == cpu::Activity::kOff ? !can_wake() : !core.can_wake();
   });
 }
 

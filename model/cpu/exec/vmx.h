@@ -80,7 +80,10 @@ void note_vectoring(vmx::ExitRecord& record, const Event& event);
 // What the run loop looks at between instructions in non-root operation: traps of virtualization,
 // windows, the preemption timer. True: something was done.
 bool take_virtualization_events(Core& core, Ps now);
-bool virtualization_events_pending(const Core& core);
+// One of these could be taken now.
+bool virtualization_event_is_due(const Core& core);
+// A guest that sleeps may be left by the preemption timer or an interrupt.
+bool can_leave_guest(const Core& core);
 
 // ---- transitions
 

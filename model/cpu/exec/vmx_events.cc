@@ -113,10 +113,6 @@ bool take_external_interrupt(Core& core, Ps now) {
   return exit_now(core, record);
 }
 
-bool waits(const CoreState& state) {
-  return state.activity == Activity::kShutdown || state.activity == Activity::kWaitForSipi;
-}
-
 }  // namespace
 
 bool take_virtualization_events(Core& core, Ps now) {
@@ -144,7 +140,7 @@ bool take_virtualization_events(Core& core, Ps now) {
     core.deliver({.vector = kNmi, .type = EventType::kNonMaskableInterrupt});
     return true;
   }
-  if (waits(state)) return false;
+  if (state.activity == Activity::kShutdown) return false;
   if (interrupt_window_is_open(core))
     return exit_now(core, {.reason = ExitReason::kInterruptWindow});
   if (core.apic().interrupt_pending() && vmx.vmcs.pin()[PinBased::EXTERNAL_INTERRUPT_EXITING] &&
@@ -153,11 +149,24 @@ bool take_virtualization_events(Core& core, Ps now) {
   return false;
 }
 
-bool virtualization_events_pending(const Core& core) {
+bool virtualization_event_is_due(const Core& core) {
   const vmx::VmxState& vmx = core.vmx;
+  const CoreState& state = core.state;
+  if (vmx.injection || vmx.trap_exit || vmx.timer_expired) return true;
   const Reg<Primary> primary = vmx.vmcs.primary();
-  return vmx.injection || vmx.trap_exit || vmx.timer_expired ||
-         primary[Primary::NMI_WINDOW_EXITING] || primary[Primary::INTERRUPT_WINDOW_EXITING];
+  const bool windows =
+      primary[Primary::NMI_WINDOW_EXITING] || primary[Primary::INTERRUPT_WINDOW_EXITING];
+  if (state.activity == Activity::kActive) return windows;  // it may open one
+  if (nmi_window_is_open(core) || interrupt_window_is_open(core)) return true;
+  const Reg<PinBased> pin = vmx.vmcs.pin();
+  return (state.signals.nmi && pin[PinBased::NMI_EXITING]) ||
+         (core.environment().apic.interrupt_pending() && pin[PinBased::EXTERNAL_INTERRUPT_EXITING]);
+}
+
+bool can_leave_guest(const Core& core) {
+  const vmx::VmxState& vmx = core.vmx;
+  return vmx.timer_end != vmx::kNoPointer || virtualization_event_is_due(core) ||
+         vmx.vmcs.pin()[PinBased::EXTERNAL_INTERRUPT_EXITING];
 }
 
 }  // namespace vtsim::cpu
