@@ -482,13 +482,12 @@ void Core::run_until(u64 cycle) {
 
 // SDM 3A "Interrupt and Exception Handling > Priority Among Concurrent Events".
 void Core::take_pending_events() {
+  // What a VM entry injects, and exits that are due, leave no room for an instruction in between.
+  while (state.view.non_root && take_virtualization_events(*this, time_of_cycle(cycle_))) {
+  }
   const Ps now = time_of_cycle(cycle_);
   const bool monitoring = state.activity == Activity::kMwait;
   PendingSignals& signals = state.signals;
-  if (state.view.non_root && take_virtualization_events(*this, now)) {
-    attention = true;
-    return;
-  }
   // INIT waits while the processor is in VMX root operation; SIPI is dropped there.
   const bool hears_init = state.activity != Activity::kShutdown &&
                           state.activity != Activity::kOff && !state.in_smm && !vmx.in_operation;

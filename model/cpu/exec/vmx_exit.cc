@@ -244,6 +244,9 @@ void exit_guest(Core& core, const ExitRecord& record) {
   if (by_nmi) core.state.nmi_blocked = true;
   stop_preemption_timer(core);
   vmx.leave_guest();
+  // SDM 3C "Saving MSRs": the time-stamp counter as RDMSR shows it in root operation.
+  core.state.view.tsc_offset = 0;
+  core.state.view.tsc_multiplier = ControlView{}.tsc_multiplier;
   if (!store_msr_list(core)) {
     load_host(core);
     abort_vmx(core, Abort::kSavingMsrs);
