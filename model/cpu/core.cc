@@ -407,8 +407,10 @@ void Core::run_carefully() {
   if (takes_turns_) return;
   // A shadow covers one instruction; one that this instruction cast stays.
   if (shadow != kNoShadow && state.shadow == shadow) state.shadow = kNoShadow;
-  // An event that is delivered instead counts for the monitor trap flag too.
-  if (monitor_trap_flag(*this) && chain_end != ChainEnd::kExit) {
+  // SDM 3C "Monitor Trap Flag": an event that is delivered instead counts too; debug traps wait behind
+  // the exit.
+  const bool trapped = monitor_trap_flag(*this);
+  if (trapped) {
     vmx.trap_exit = vmx::ExitRecord{.reason = vmx::ExitReason::kMonitorTrapFlag};
     attention = true;
   }
@@ -420,8 +422,8 @@ void Core::run_carefully() {
   const bool went_on = state.rip == alone->successor[0] || state.rip == rip;
   if ((state.debugctl & DebugCtl::BTF.mask()) != 0 && went_on) single_step = false;
   const u64 traps = state.pending_debug | (single_step ? Dr6::BS.mask() : 0);
-  state.pending_debug = 0;
-  if (traps != 0) deliver({.vector = kDb, .dr6_bits = traps});
+  state.pending_debug = trapped ? traps : 0;
+  if (traps != 0 && !trapped) deliver({.vector = kDb, .dr6_bits = traps});
 }
 
 // The first cycle at or after the next timed event of the machine.

@@ -36,8 +36,10 @@ u64 supported_cr4(const CpuFeatures& features) {
 vmx::Capabilities offered_vmx(const CpuModel& model, const CpuFeatures& offered) {
   if (!offered[Feature::kVmx]) return {};
   std::vector<vmx::Capabilities::Value> values;
-  for (const MsrRow& row : model.vmx_capabilities)
-    values.push_back({static_cast<vmx::CapabilityMsr>(row.index), row.reset});
+  for (const MsrRow& row : model.vmx_capabilities) {
+    const auto msr = static_cast<vmx::CapabilityMsr>(row.index);
+    values.push_back({msr, vmx::Capabilities::implemented(msr, row.reset)});
+  }
   return {values, supported_cr4(offered)};
 }
 

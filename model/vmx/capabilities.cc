@@ -77,9 +77,9 @@ u64 Capabilities::implemented(CapabilityMsr msr, u64 silicon) {
   }
 }
 
-Capabilities::Capabilities(std::span<const Value> silicon, u64 supported_cr4) {
-  for (const Value& one : silicon) {
-    value_[index(one.msr)] = implemented(one.msr, one.value);
+Capabilities::Capabilities(std::span<const Value> values, u64 supported_cr4) {
+  for (const Value& one : values) {
+    value_[index(one.msr)] = one.value;
     has_[index(one.msr)] = true;
   }
   value_[index(CapabilityMsr::kCr4Fixed1)] &= supported_cr4;

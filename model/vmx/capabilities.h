@@ -63,7 +63,7 @@ class Capabilities {
   };
   // `supported_cr4`: the bits of CR4 that the processor has.
   Capabilities() = default;
-  Capabilities(std::span<const Value> silicon, u64 supported_cr4);
+  Capabilities(std::span<const Value> values, u64 supported_cr4);
 
   // What RDMSR gives; false: #GP.
   bool read(u32 msr, u64& value) const;
