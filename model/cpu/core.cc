@@ -346,6 +346,7 @@ void Core::power_on() {
 
 void Core::deliver(const Event& event) {
   environment_.observer.on_event(*this, event);
+  end_stale_shadow();
   ++cycle_;
   deliver_event(*this, event);
 }
