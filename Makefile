@@ -2,6 +2,8 @@
 #   make demo    runs boot_demo on the default machine and tells what happened
 #   make test    runs every test
 #   make linux   boots Debian's cloud kernel to a shell (KERNEL=linux-image-amd64 for the generic one)
+#   make nested  boots it, and in it a second one to a shell with Debian's QEMU and KVM; to change how
+#                KVM works: KVM="kvm_intel.ept=0"
 #   make bench   builds and runs the micro-benchmarks (BENCH_FLAGS=--benchmark_filter=alu for some)
 
 BUILD ?= build
@@ -12,7 +14,7 @@ CPUS ?= 1
 KERNEL ?= linux-image-cloud-amd64
 BENCH_FLAGS ?=
 
-.PHONY: all deps test demo linux bench clean
+.PHONY: all deps test demo linux nested bench clean
 
 all: deps
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release $(CMAKE_FLAGS) > $(BUILD).configure.log 2>&1 \
@@ -39,6 +41,13 @@ bench: deps
 	  || { cat $(BUILD).configure.log; exit 1; }
 	@cmake --build $(BUILD) -j $(JOBS) --target vtsim_micro
 	$(BUILD)/bench/micro/vtsim_micro $(BENCH_FLAGS)
+
+nested: all
+	@tools/install-deps.sh --only qemu-system-x86
+	@kernel="$$(bench/linux/fetch_kernel.sh $(KERNEL) $(BUILD)/kernels)" && \
+	  bench/linux/make_initramfs.sh kvm $(BUILD)/kvm.gz "$$kernel" && \
+	  $(BUILD)/vtsim run $(PLATFORM) --memory 1G --append "console=ttyS0 inner=shell $(KVM)" \
+	  --initrd $(BUILD)/kvm.gz --kernel "$$kernel"
 
 clean:
 	rm -rf $(BUILD) $(BUILD).configure.log

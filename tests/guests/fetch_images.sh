@@ -1,6 +1,7 @@
 #!/bin/sh
 # fetch_images.sh DIR: Debian's newest cloud and generic kernels as DIR/vmlinuz-cloud-amd64 and
-# DIR/vmlinuz-amd64, and the initial RAM disk of the checks as DIR/check.gz.
+# DIR/vmlinuz-amd64, the initial RAM disk of the checks as DIR/check.gz, and that with KVM, QEMU and a
+# second Linux as DIR/kvm.gz.
 set -eu
 
 bench=$(cd "$(dirname "$0")/../../bench/linux" && pwd)
@@ -11,3 +12,5 @@ for flavour in cloud-amd64 amd64; do
   ln -sf "$kernel" "$images/vmlinuz-$flavour"
 done
 "$bench/make_initramfs.sh" check "$images/check.gz"
+"$bench/../../tools/install-deps.sh" --only qemu-system-x86
+"$bench/make_initramfs.sh" kvm "$images/kvm.gz" "$(readlink "$images/vmlinuz-cloud-amd64")"
