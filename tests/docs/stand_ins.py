@@ -30,7 +30,7 @@ def make(arguments):
         record(called, done.stdout)
         sys.stdout.buffer.write(done.stdout)
         return done.returncode
-    if target == "linux":
+    if target in ("linux", "nested"):
         status, output = on_a_terminal([real, "-o", "all", *arguments])
         record(called, output)
         return status
