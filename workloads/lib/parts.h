@@ -156,7 +156,9 @@ void stop_pit(void);
 /* Starts every other core; each runs other_core(number), numbers from 1, and then halts. Returns
  * how many cores there are. */
 u32 start_other_cores(void (*other_core)(u32 number));
+/* To the same start; what runs then is the last `other_core` or what was set since. */
 void send_startup(u32 apic_id);
+void set_start_function(void (*function)(u32 number));
 
 static inline void wait_until(const u32* flag) {
   while (!__atomic_load_n(flag, __ATOMIC_ACQUIRE)) pause();

@@ -16,6 +16,8 @@ void start_other_core(u32 number) {
   other_core_function(number);
 }
 
+void set_start_function(void (*function)(u32 number)) { other_core_function = function; }
+
 u32 start_other_cores(void (*other_core)(u32 number)) {
   for (const u8* byte = trampoline; byte < trampoline_end; ++byte) {
     ((volatile u8*)TRAMPOLINE)[byte - trampoline] = *byte;
