@@ -270,9 +270,9 @@ inline void make_real(Bench& b) {
 
 }  // namespace detail
 
-inline Bench make_bench(Guest guest, std::string_view processor = "icelake-sp") {
+inline Bench make_bench(Guest guest, const Preset& processor = preset("icelake-sp")) {
   Bench b;
-  b.processor = preset(processor);
+  b.processor = processor;
   b.ia32e_host = guest != Guest::kLegacyHost;
   detail::fill_memory(b);
   detail::fill_controls(b);

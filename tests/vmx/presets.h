@@ -26,6 +26,13 @@ struct Preset {
     return nullptr;
   }
   Capabilities capabilities() const { return Capabilities(silicon, ~u64{0}); }
+  // What a machine offers of it.
+  Preset offered() const {
+    Preset less = *this;
+    for (Capabilities::Value& one : less.silicon)
+      one.value = Capabilities::implemented(one.msr, one.value);
+    return less;
+  }
 };
 
 inline Preset read_preset(const std::string& name) {
