@@ -236,6 +236,7 @@ struct VmEntryFailureEvent {
 struct VmExitEvent {
   static constexpr EventInfo kInfo{"vm_exit", "vmx", "a VM exit"};
   Stamp stamp{};
+  u32 number = 0;
   std::string_view reason{};
   u64 qualification = 0;
   u64 interruption_info = 0;
@@ -246,7 +247,8 @@ struct VmExitEvent {
 
   template <class Visit>
   void fields(Visit&& visit) const {
-    visit("reason", reason, FieldFormat::kText, "the basic exit reason");
+    visit("number", u64{number}, FieldFormat::kDecimal, "the basic exit reason");
+    visit("reason", reason, FieldFormat::kText, "its name");
     visit("qualification", qualification, FieldFormat::kHex, "the exit qualification");
     visit("interruption", interruption_info, FieldFormat::kHex, "VM-exit interruption information");
     visit("vectoring", vectoring_info, FieldFormat::kHex, "IDT-vectoring information");

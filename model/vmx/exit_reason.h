@@ -89,6 +89,9 @@ constexpr std::string_view name_of(ExitReason reason) {
   return {};
 }
 
+// Reasons are below this.
+inline constexpr unsigned kExitReasons = 65;
+
 // The exit-reason field. SDM 3C "Basic VM-Exit Information"
 struct ExitReasonField {
   static constexpr Field BASIC{15, 0};

@@ -27,6 +27,10 @@ constexpr Declaration kDeclarations[] = {
     {"cpu{}.walk.references", "events", "paging-structure entries that walks read"},
     {"cpu{}.walk.faults", "events", "page walks that ended in a fault"},
     {"cpu{}.tlb.flushes", "events", "invalidations of translations by instructions"},
+    {"cpu{}.vm_entries", "events", "VM entries that reached the guest"},
+    {"cpu{}.vm_entry_failures", "events", "VM entries that failed a check"},
+    {"cpu{}.vm_exits", "events", "VM exits, those of failed entries included"},
+    {"cpu{}.vm_exit.{}", "events", "VM exits by basic reason"},
     {"blocks.built", "events", "blocks of code that were decoded"},
     {"blocks.dropped", "events", "blocks dropped because their code was written to"},
 };

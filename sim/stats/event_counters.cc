@@ -68,6 +68,11 @@ EventCounters::EventCounters(Probes& probes, u32 cores) : probes_(probes), cores
               if (e.faulted) ++counts.walk_faults;
             }),
       count(probes_.tlb_flush, [of](const TlbFlushEvent& e) { ++of(e.stamp).tlb_flushes; }),
+      count(probes_.vm_entry, [of](const VmEntryEvent& e) { ++of(e.stamp).vm_entries; }),
+      count(probes_.vm_entry_failure,
+            [of](const VmEntryFailureEvent& e) { ++of(e.stamp).vm_entry_failures; }),
+      count(probes_.vm_exit,
+            [of](const VmExitEvent& e) { ++of(e.stamp).vm_exits[e.number % vmx::kExitReasons]; }),
       count(probes_.marker, [this](const MarkerEvent&) { ++markers_; }),
   };
 }
@@ -86,6 +91,15 @@ void EventCounters::add_core(Registry& registry, const CoreCounts& counts,
     registry.add("cpu{}.exception.{}", {core, std::string(kExceptionNames[vector])},
                  [&counts, vector] { return counts.exceptions[vector]; });
   }
+  registry.add("cpu{}.vm_exits", {core}, [&counts] {
+    return std::accumulate(counts.vm_exits.begin(), counts.vm_exits.end(), u64{0});
+  });
+  for (unsigned number = 0; number < vmx::kExitReasons; ++number) {
+    const std::string_view reason = vmx::name_of(static_cast<vmx::ExitReason>(number));
+    if (reason.empty()) continue;
+    registry.add("cpu{}.vm_exit.{}", {core, std::string(reason)},
+                 [&counts, number] { return counts.vm_exits[number]; });
+  }
   struct Row {
     std::string_view name;
     const u64& count;
@@ -101,6 +115,8 @@ void EventCounters::add_core(Registry& registry, const CoreCounts& counts,
       {"cpu{}.walk.references", counts.walk_references},
       {"cpu{}.walk.faults", counts.walk_faults},
       {"cpu{}.tlb.flushes", counts.tlb_flushes},
+      {"cpu{}.vm_entries", counts.vm_entries},
+      {"cpu{}.vm_entry_failures", counts.vm_entry_failures},
   };
   for (const Row& row : rows) {
     registry.add(row.name, {core}, [&value = row.count] { return value; });

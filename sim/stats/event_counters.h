@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/base/events.h"
+#include "model/vmx/exit_reason.h"
 #include "sim/stats/registry.h"
 
 namespace vtsim::stats {
@@ -36,6 +37,9 @@ class EventCounters {
     u64 walk_references = 0;
     u64 walk_faults = 0;
     u64 tlb_flushes = 0;
+    u64 vm_entries = 0;
+    u64 vm_entry_failures = 0;
+    std::array<u64, vmx::kExitReasons> vm_exits{};
   };
 
   void add_core(Registry& registry, const CoreCounts& counts, const std::string& core) const;

@@ -19,7 +19,7 @@ ARROWS = {
     "sim/config": ["model/base", "model/cpu"],
     "sim/firmware_tables": ["model/base"],
     "sim/loader": ["model/base", "sim/firmware_tables"],
-    "sim/stats": ["model/base"],
+    "sim/stats": ["model/base", "model/vmx"],
     "sim/observe": ["model/base", "model/cpu"],
     "sim/cli": ["model/base", "sim/config", "sim/stats", "sim/observe"],
     "sim/machine": ["model", "sim/config", "sim/firmware_tables", "sim/loader", "sim/stats",

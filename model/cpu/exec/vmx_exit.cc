@@ -210,7 +210,8 @@ void abort_vmx(Core& core, Abort why) {
 void announce(Core& core, const ExitRecord& record, bool entry_failed) {
   const Probe<VmExitEvent>& probe = core.environment().shared.probes.vm_exit;
   if (probe)
-    probe.emit({.stamp = core.stamp(), .reason = vmx::name_of(record.reason),
+    probe.emit({.stamp = core.stamp(), .number = static_cast<u32>(record.reason),
+                .reason = vmx::name_of(record.reason),
                 .qualification = record.qualification,
                 .interruption_info = record.interruption_info,
                 .vectoring_info = record.vectoring_info,
