@@ -1,5 +1,6 @@
 /* Self- and cross-modifying code: what a simulator that keeps decoded code, and a processor that
  * keeps fetched code, must not get wrong. */
+#include "contexts.h"
 #include "stress.h"
 
 const char guest_name[] = "code_stress";
@@ -35,6 +36,8 @@ void guest_main(void) {
   stress_one_block();
   stress_blocks();
   stress_pages();
+  contexts_init();
+  stress_writers();
   stress_modes();
   stress_cores();
 }

@@ -45,7 +45,6 @@ static u32 expected_sum(const struct sequence* sequence, enum mode mode, u32 eax
 }
 
 void stress_modes(void) {
-  contexts_init();
   u32 wrong = 0;
   for (u32 i = 0; i < ROUNDS; ++i) {
     const struct sequence* sequence =

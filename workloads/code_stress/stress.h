@@ -38,6 +38,7 @@ static inline void serialize(void) { read_cpuid(0, 0); }
 void stress_one_block(void);
 void stress_blocks(void);
 void stress_pages(void);
+void stress_writers(void);
 void stress_modes(void);
 void stress_cores(void);
 
