@@ -258,7 +258,9 @@ bool Core::probe_write(const Op& op, u64 lin, unsigned size) {
   const u64 last = lin + size - 1;
   mmu::Translation pages[2] = {head.translation(), head.translation()};
   if ((lin ^ last) & ~kPageOffsetMask) {
-    const mmu::WalkResult tail = walk(state.mode64() ? last : last & 0xFFFFFFFF, access);
+    // CR2 is to be the lowest byte on the second page.
+    const u64 second = align_down(last, kPageSize);
+    const mmu::WalkResult tail = walk(state.mode64() ? second : second & low_mask(32), access);
     if (!tail) return raise_walk_fault(&op, tail.fault());
     pages[1] = tail.translation();
   }

@@ -37,6 +37,14 @@ struct NoPic : ExtIntSource {
   u8 interrupt_acknowledge(Ps) override { return 0xFF; }
 };
 
+// Lets a test look at events before they are delivered.
+struct EventObserver : CoreObserver {
+  void on_event(const Core& core, const Event& event) override {
+    if (seen) seen(core, event);
+  }
+  std::function<void(const Core&, const Event&)> seen;
+};
+
 // The processor model of the tests: everything that is implemented.
 inline CpuModel test_model() {
   CpuModel model;
@@ -78,7 +86,7 @@ class BareMachine {
   EventQueue events;
   InterruptFabric fabric;
   NoPic pic;
-  CoreObserver observer;
+  EventObserver observer;
   FlatBus bus;
   LogicalProcessor processor;
 };

@@ -129,6 +129,20 @@ Handler bind_pop(const Binding& binding, Op& op) {
   });
 }
 
+// Checks that `count` pushes would succeed, so that a fault leaves memory as it was.
+template <class T>
+bool probe_pushes(Core& core, const Op& op, u64 top, u64 count) {
+  const unsigned stack = stack_size_log2(core);
+  for (u64 n = 1; n <= count; ++n) {
+    u64 lin;
+    if (!segment_to_linear(core, kSs, truncate(top - n * sizeof(T), stack), sizeof(T),
+                           Intent::kWrite, lin) ||
+        !core.probe_write(op, lin, sizeof(T)))
+      return false;
+  }
+  return true;
+}
+
 // ---- PUSHA, POPA: eight slots, EAX at the highest address
 
 inline constexpr unsigned kSlots = 8;
@@ -137,6 +151,7 @@ template <class T>
 Outcome pusha(Core& core, const Op& op) {
   const unsigned stack = stack_size_log2(core);
   u64 top = core.state.gpr[kRsp];
+  if (!probe_pushes<T>(core, op, top, kSlots)) return Outcome::kFault;
   for (unsigned n = 0; n < kSlots; ++n) {
     top = truncate(top - sizeof(T), stack);
     if (!store_at(core, op, kSs, top, static_cast<T>(core.state.gpr[n]))) return Outcome::kFault;
@@ -161,11 +176,31 @@ Outcome popa(Core& core, const Op& op) {
 
 // ---- ENTER: imm bytes of locals, disp frame pointers to copy. LEAVE.
 
+// Every reference of ENTER before it writes any; the last is at the final stack pointer, where a write
+// must be possible (SDM 2A "ENTER").
+template <class T>
+bool probe_enter(Core& core, const Op& op, u64 top) {
+  const unsigned stack = stack_size_log2(core);
+  const u64 levels = static_cast<u64>(op.disp);
+  const u64 pushes = levels + 1;
+  if (!probe_pushes<T>(core, op, top, pushes)) return false;
+  for (u64 n = 1; n < levels; ++n) {
+    T copied;
+    if (!load_at(core, op, kSs, truncate(core.state.gpr[kRbp] - n * sizeof(T), stack), copied))
+      return false;
+  }
+  u64 lin;
+  const u64 end = truncate(top - pushes * sizeof(T) - op.imm, stack);
+  return segment_to_linear(core, kSs, end, sizeof(T), Intent::kWrite, lin) &&
+         core.probe_write(op, lin, sizeof(T));
+}
+
 template <class T>
 Outcome enter(Core& core, const Op& op) {
   const unsigned stack = stack_size_log2(core);
   u64 top = truncate(core.state.gpr[kRsp], stack);
   u64 frame = core.state.gpr[kRbp];
+  if (!probe_enter<T>(core, op, top)) return Outcome::kFault;
   const auto push_value = [&](T value) {
     top = truncate(top - sizeof(T), stack);
     return store_at(core, op, kSs, top, value);
@@ -179,11 +214,6 @@ Outcome enter(Core& core, const Op& op) {
   }
   if (op.disp > 0 && !push_value(static_cast<T>(new_frame))) return Outcome::kFault;
   top = truncate(top - op.imm, stack);
-  // A write with the final stack pointer must be possible.
-  u64 lin;
-  if (!segment_to_linear(core, kSs, top, sizeof(T), Intent::kWrite, lin) ||
-      !core.probe_write(op, lin, sizeof(T)))
-    return Outcome::kFault;
   set_gpr<T>(core, gpr_offset(kRbp), static_cast<T>(new_frame));
   set_stack_pointer(core, top);
   return Outcome::kNext;

@@ -129,6 +129,14 @@ bool load_xmm(Core& core, const Op& op, u64 at, Image& image) {
   return true;
 }
 
+// Checks that a write of `size` bytes that goes in several steps would succeed, so that a fault leaves
+// memory as it was.
+bool probe_area(Core& core, const Op& op, u64 lin, u64 size) {
+  for (u64 at = lin; at < lin + size; at = align_down(at, kPageSize) + kPageSize)
+    if (!core.probe_write(op, at, 1)) return false;
+  return true;
+}
+
 // ---- FXSAVE, FXRSTOR, LDMXCSR, STMXCSR
 
 bool area_address(Core& core, const Op& op, unsigned alignment, Intent intent, u64& at) {
@@ -141,7 +149,8 @@ bool area_address(Core& core, const Op& op, unsigned alignment, Intent intent, u
 template <PointerFormat format>
 Outcome fxsave(Core& core, const Op& op) {
   u64 at;
-  if (!area_address(core, op, 16, Intent::kWrite, at) || !store_x87(core, op, at, format) ||
+  if (!area_address(core, op, 16, Intent::kWrite, at) ||
+      !probe_area(core, op, at, kXmmAt + 16 * vector_registers(core)) || !store_x87(core, op, at, format) ||
       !store_mxcsr(core, op, at) || !store_xmm(core, op, at))
     return Outcome::kFault;
   return Outcome::kNext;
@@ -228,6 +237,25 @@ bool store_extended(Core& core, const Op& op, u64 at, u64 components, u64 which)
   return true;
 }
 
+// Every page that a save writes, before it writes any. `components` as of component_at().
+struct SavedPieces {
+  u64 which = 0;  // x87, SSE, and extended components
+  bool mxcsr = false;
+  u64 components = 0;
+};
+
+bool probe_pieces(Core& core, const Op& op, u64 at, const SavedPieces& saved) {
+  if ((saved.which & kX87) && !probe_area(core, op, at, kXmmAt)) return false;
+  if (saved.mxcsr && !probe_area(core, op, at + kMxcsrAt, 8)) return false;
+  if ((saved.which & kSse) && !probe_area(core, op, at + kXmmAt, 16 * vector_registers(core)))
+    return false;
+  for (const Component& component : kExtended) {
+    const u64 to = at + component_at(saved.components, component);
+    if ((saved.which & component.bit) && !probe_area(core, op, to, component.bytes)) return false;
+  }
+  return probe_area(core, op, at + kHeaderAt, saved.components != 0 ? 16 : 8);
+}
+
 bool load_extended(Core& core, const Op& op, u64 at, u64 components, u64 which, Image& image) {
   for (const Component& component : kExtended) {
     if (!(which & component.bit)) continue;
@@ -253,9 +281,11 @@ Outcome xsave(Core& core, const Op& op) {
   const u64 wanted = core.state.xcr0 & requested_components(core);
   const u64 in_use = components_in_use(core);
   const u64 saved = optimized ? wanted & in_use : wanted;
+  const bool mxcsr = (wanted & (kSse | kAvx)) != 0;
+  if (!probe_pieces(core, op, at, {.which = saved, .mxcsr = mxcsr})) return Outcome::kFault;
   if (!load_linear(core, op, at + kHeaderAt, state_bv)) return Outcome::kFault;
   if ((saved & kX87) && !store_x87(core, op, at, format)) return Outcome::kFault;
-  if ((wanted & (kSse | kAvx)) && !store_mxcsr(core, op, at)) return Outcome::kFault;
+  if (mxcsr && !store_mxcsr(core, op, at)) return Outcome::kFault;
   if ((saved & kSse) && !store_xmm(core, op, at)) return Outcome::kFault;
   if (!store_extended(core, op, at, 0, saved)) return Outcome::kFault;
   state_bv = (state_bv & ~wanted) | (wanted & in_use);
@@ -268,6 +298,9 @@ Outcome save_compacted(Core& core, const Op& op, u64 wanted, PointerFormat forma
   u64 saved = wanted & components_in_use(core);
   if (core.state.vector.mxcsr != kInitialMxcsr) saved |= wanted & kSse;
   const u64 components = wanted | kCompacted;
+  const SavedPieces pieces{
+      .which = saved, .mxcsr = (saved & kSse) != 0, .components = components};
+  if (!probe_pieces(core, op, at, pieces)) return Outcome::kFault;
   if ((saved & kX87) && !store_x87(core, op, at, format)) return Outcome::kFault;
   if ((saved & kSse) && !(store_mxcsr(core, op, at) && store_xmm(core, op, at)))
     return Outcome::kFault;

@@ -67,8 +67,10 @@ Outcome syscall(Core& core, const Op& op) {
   state.rip = state.lstar;
   const u64 old = state.rflags_other;
   write_rflags(state, flags & ~state.fmask);
-  const u64 selector = align_down(kSyscallCs.get(state.star), 4);
-  enter_level(state, flat_code(selector, 0, CodeWidth::k64), flat_stack(selector + 8, 0), 0);
+  // Only CS loses the RPL that STAR may hold.
+  const u64 selector = kSyscallCs.get(state.star);
+  enter_level(state, flat_code(align_down(selector, 4), 0, CodeWidth::k64),
+              flat_stack(selector + 8, 0), 0);
   core.mode_changed();
   rflags_written(core, old);
   trap_by_new_flags(core);

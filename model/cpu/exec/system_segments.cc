@@ -47,15 +47,17 @@ Outcome store_segment(Core& core, const Op& op) {
                                                                  : Outcome::kFault;
 }
 
+// SDM-NOTE: whatever the operand size, processors read only the selector's two bytes
+// (tests/system/kvm).
 template <class T>
 Outcome pop_segment(Core& core, const Op& op) {
   const SegmentName name = segment_name(op.dst);
-  T value;
+  u16 value;
   if (!peek(core, op, 0, value)) return Outcome::kFault;
   // The stack pointer moves by the address size of the old stack.
   const u64 top = truncate(core.state.gpr[kRsp] + sizeof(T), stack_size_log2(core));
   const unsigned size = stack_size_log2(core);
-  if (!load_segment(core, name, static_cast<u16>(value))) return Outcome::kFault;
+  if (!load_segment(core, name, value)) return Outcome::kFault;
   u64& rsp = core.state.gpr[kRsp];
   rsp = Field{(8u << size) - 1, 0}.put(rsp, top);
   return finish_load(core, name);
