@@ -41,7 +41,8 @@ bool Core::translate_fetch(u64 lin, u64& hpa_page) {
       walk(lin, paging_->access(mmu::AccessKind::kFetch));
   if (!result) return raise_walk_fault(nullptr, result.fault());
   hpa_page = result.translation().at(Lin(lin)).page().value;
-  tlb->fill_fetch(lin, hpa_page, result.translation().page_shift);
+  // Closed arrays stay empty: invalidations don't reach them.
+  if (!arrays_closed()) tlb->fill_fetch(lin, hpa_page, result.translation().page_shift);
   return true;
 }
 
@@ -118,6 +119,18 @@ Next leave_at_rip(Core* core, ChainEnd why) {
   VTSIM_END_CHAIN;
 }
 
+// Enters the block at state.rip, and hands it to `remember` first. At the end of the budget run() looks
+// at events before the next instruction is fetched, which may fault: interrupts come first (SDM 3A
+// "Priority Among Concurrent Events").
+template <class Remember>
+inline Next look_up(Core* core, Remember remember) {
+  if (core->budget <= 0) return leave_at_rip(core, ChainEnd::kSynchronize);
+  Block* next = core->find_block_at_rip();
+  if (next == nullptr) VTSIM_END_CHAIN;  // as recorded
+  remember(next);
+  return enter(core, next);
+}
+
 // Goes to state.rip, which lies on any page, by the table of recent targets.
 Next jump(Core* core) {
   const u64 lin = linear_of_rip(core->state, core->state.rip);
@@ -125,13 +138,11 @@ Next jump(Core* core) {
   if (cached_lin == lin && cached != nullptr && cached->mode == core->mode &&
       cached->rip == core->state.rip && core->fetch_page_matches(lin, *cached)) [[likely]]
     return enter(core, cached);
-  Block* next = core->find_block_at_rip();
-  if (next == nullptr) VTSIM_END_CHAIN;  // as recorded
-  if (!core->mode[ModeBits::CS_LIMITED]) {
+  return look_up(core, [&](Block* next) {
+    if (core->mode[ModeBits::CS_LIMITED]) return;
     cached_lin = lin;
     cached = next;
-  }
-  return enter(core, next);
+  });
 }
 
 }  // namespace
@@ -172,10 +183,9 @@ Next enter_far_link(Core* core, const Op*, unsigned taken) {
   Block* known = from->far_link[taken];
   if (known != nullptr && known->lin == lin && core->fetch_page_matches(lin, *known)) [[likely]]
     return enter(core, known);
-  Block* next = core->find_block_at_rip();
-  if (next == nullptr) VTSIM_END_CHAIN;  // as recorded
-  if (next->second_page == ~u64{0}) (same_page ? from->link : from->far_link)[taken] = next;
-  return enter(core, next);
+  return look_up(core, [&](Block* next) {
+    if (next->second_page == ~u64{0}) (same_page ? from->link : from->far_link)[taken] = next;
+  });
 }
 
 }  // namespace vtsim::cpu

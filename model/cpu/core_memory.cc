@@ -194,6 +194,14 @@ bool misaligned(u64 lin, unsigned size) {
 
 }  // namespace
 
+// The arrays find an entry by an access's first byte and compare its tag with the page of the last one:
+// a page that shares its entry with the page below stays out, lest an access across their border find it.
+namespace {
+
+bool may_be_cached(u64 lin) { return HostTlb::index(lin) != HostTlb::index(lin - kPageSize); }
+
+}  // namespace
+
 const u8* Core::slow_read(const Op& op, u64 lin, unsigned size) {
   if (!check_canonical(&op, lin, size)) return nullptr;
   if (alignment_checks_on() && misaligned(lin, size)) {
@@ -212,7 +220,7 @@ const u8* Core::slow_read(const Op& op, u64 lin, unsigned size) {
     const HostPage page =
         is_apic_page(hpa) ? HostPage{} : environment_.bus.host_page(hpa.page(), state.in_smm);
     if (page.read != nullptr) {
-      tlb->fill_read(lin, page.read, t.page_shift);
+      if (may_be_cached(lin)) tlb->fill_read(lin, page.read, t.page_shift);
       return page.read + hpa.page_offset();
     }
   }
@@ -236,7 +244,7 @@ bool Core::slow_write(const Op& op, u64 lin, unsigned size, const u8* data) {
     const HostPage page =
         is_apic_page(hpa) ? HostPage{} : environment_.bus.host_page(hpa.page(), state.in_smm);
     if (page.write != nullptr && !environment_.shared.blocks.page_is_watched(hpa.page().value)) {
-      tlb->fill_write(lin, page.write, t.page_shift);
+      if (may_be_cached(lin)) tlb->fill_write(lin, page.write, t.page_shift);
       std::memcpy(page.write + hpa.page_offset(), data, size);
       return true;
     }

@@ -153,3 +153,60 @@ TEST_CASE("a fault in the middle of a block leaves the instructions before it do
   CHECK(frame[2] == 8);
   CHECK(p.state().rip == 0x12001);
 }
+
+TEST_CASE("an access across a page border reads both pages, whatever the arrays hold") {
+  struct Case {
+    u64 border;
+    u64 above;  // the physical address of the upper page
+    std::vector<std::pair<u64, u64>> entries;
+  };
+  const Case cases[] = {
+      {0x80000000, 0x600000, {{0x2008, 0x5007}, {0x5FF8, 0x800087}, {0x2010, 0x6007}, {0x6000, 0x600087}}},
+      {0, 0, {{0x1FF8, 0x7007}, {0x7FF8, 0x8007}, {0x8FF8, 0x800087}}}};
+  for (const Case& c : cases) {
+    CAPTURE(c.border);
+    Program p;
+    for (const auto& [at, value] : c.entries) p.put(at, &value, 8);
+    const u32 below = 0x44332211, above = 0x88776655;
+    p.put(0x9FFFFC, &below, 4);
+    p.put(c.above, &above, 4);
+    // mov eax, [rdi]; mov ebx, [rsi]; hlt: the upper page, which fills its entry, then the border
+    p.code(kCode, {0x8B, 0x07, 0x8B, 0x1E, 0xF4});
+    p.state().gpr[kRdi] = c.border;
+    p.state().gpr[kRsi] = c.border - 2;
+    p.start();
+    p.run(10);
+    CHECK(p.state().activity == Activity::kHalted);
+    CHECK(p.state().gpr[kRax] == above);
+    CHECK(p.state().gpr[kRbx] == 0x66554433);
+  }
+}
+
+TEST_CASE("while data breakpoints are enabled too, code is fetched by the new CR3") {
+  Program p;
+  const u64 tables[3][2] = {{0x9000, 0xA007}, {0xA000, 0xB007}, {0xB000, 0x200087}};
+  for (const auto& [at, value] : tables) p.put(at, &value, 8);
+  p.code(kCode, {0x0F, 0x22, 0xD8, 0xFF, 0xC3, 0xF4});             // mov cr3, rax; inc ebx; hlt
+  p.code(0x200000 + kCode, {0x0F, 0x22, 0xD8, 0xFF, 0xC1, 0xF4});  // the new address space: inc ecx
+  p.state().gpr[kRax] = 0x9000;
+  p.state().dr7 = Dr7::kReset | 0x10003;  // writes to address 0
+  p.core().mode_changed();
+  p.start();
+  p.run(10);
+  CHECK(p.state().activity == Activity::kHalted);
+  CHECK(p.state().gpr[kRbx] == 0);
+  CHECK(p.state().gpr[kRcx] == 1);
+}
+
+TEST_CASE("at the end of a budget the next instruction is not fetched: interrupts come before its faults") {
+  Program p;
+  // jmp to a page that is not present
+  p.code(kCode, {0xFF, 0xE0});
+  p.state().gpr[kRax] = 0x7FC00000000;
+  p.start();
+  p.run(1);
+  CHECK(p.core().instructions() == 1);
+  CHECK(p.state().rip == 0x7FC00000000);
+  CHECK(p.state().cr2 == 0);
+  CHECK(p.state().activity == Activity::kActive);
+}

@@ -281,3 +281,17 @@ TEST_CASE("Single step on branches: BTF traps behind a taken branch only, and is
   CHECK(bench.pushed(0) == kCode + 6);
   CHECK(bench.state().debugctl == 0);
 }
+
+TEST_CASE("a data breakpoint traps after the iteration of a string instruction that met it") {
+  SystemBench bench;
+  bench.code({0xF3, 0xAA, 0xF4});  // rep stosb; hlt
+  bench.state().gpr[kRcx] = 5;
+  bench.state().gpr[kRdi] = 0x50000;
+  bench.state().dr[0] = 0x50001;
+  bench.state().dr7 = Dr7::kReset | 0x10002;  // one byte, writes
+  bench.core().mode_changed();
+  bench.go();
+  CHECK(bench.handled() == kDb);
+  CHECK(bench.state().gpr[kRcx] == 3);
+  CHECK(frame_of(bench, 0).rip == kCode);
+}

@@ -103,7 +103,9 @@ inline Outcome repeat(Core& core, const Op& op, Step step, Commit commit) {
   };
   while (registers.count() != 0 && !stop) {
     const u64 paid = prepaid ? 1 : 0;
-    const u64 budget = core.budget > 0 && !single_steps ? static_cast<u64>(core.budget) : 0;
+    // SDM 3B "Data Memory and I/O Breakpoint Exception Conditions": traps come between iterations.
+    const bool traps = single_steps || core.state.pending_debug != 0;
+    const u64 budget = core.budget > 0 && !traps ? static_cast<u64>(core.budget) : 0;
     if (budget + paid == 0) {
       leave();
       return core.request_restart();
