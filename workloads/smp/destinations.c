@@ -45,17 +45,23 @@ static u32 taken_since(void) {
   return result;
 }
 
-/* Sends, and tells which cores took it, one bit a core. Waits for as many as are expected, and then
- * a little longer for those that are not. */
-static u32 takers(u32 destination, u32 command, u32 expected) {
+void begin_count(void) {
   for (u32 i = 0; i < cores; ++i) before[i] = taken_by(i, VECTOR_COUNT);
-  send_interrupt(destination, command | ICR_ASSERT | VECTOR_COUNT);
+}
+
+u32 wait_count(u32 expected) {
   for (u32 i = 0; i < 2000; ++i) {
     if (members_of(taken_since()) >= members_of(expected)) break;
     delay_us(100);
   }
   delay_us(200);
   return taken_since();
+}
+
+static u32 takers(u32 destination, u32 command, u32 expected) {
+  begin_count();
+  send_interrupt(destination, command | ICR_ASSERT | VECTOR_COUNT);
+  return wait_count(expected);
 }
 static void check_takers(u32 destination, u32 command, u32 expected, const char* what) {
   check_equal(takers(destination, command, expected), expected, "%s %x", what, (u64)destination);

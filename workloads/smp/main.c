@@ -30,9 +30,18 @@ static u32 number_of(u32 id) {
   return MAX_CORES - 1;
 }
 
+static u32 x2apic;
+void use_x2apic(void) { x2apic = 1; }
+
+/* CPUID tells the id in either mode. */
 static void count_interrupt(struct frame* frame) {
-  __atomic_add_fetch(&counts[number_of(own_apic_id())][frame->vector], 1, __ATOMIC_SEQ_CST);
-  end_of_interrupt();
+  const u32 id = read_cpuid(1, 0).ebx >> 24;
+  __atomic_add_fetch(&counts[number_of(id)][frame->vector], 1, __ATOMIC_SEQ_CST);
+  if (x2apic) {
+    write_msr(0x80b, 0);
+  } else {
+    end_of_interrupt();
+  }
 }
 
 /* Waits for work with interrupts on. */
@@ -47,6 +56,20 @@ static void other_core(u32 number) {
     current_work(number);
     __atomic_add_fetch(&finished, 1, __ATOMIC_RELEASE);
   }
+}
+
+static void rejoin(u32 number) {
+  (void)number; /* starts are counted on; this is the last core again */
+  other_core(cores - 1);
+}
+
+void restart_last_core(void) {
+  const u32 before = __atomic_load_n(&up, __ATOMIC_ACQUIRE);
+  set_start_function(rejoin);
+  send_interrupt(apic_id_of(cores - 1), ICR_INIT | ICR_ASSERT);
+  delay_us(200);
+  send_startup(apic_id_of(cores - 1));
+  while (__atomic_load_n(&up, __ATOMIC_ACQUIRE) == before) pause();
 }
 
 void begin_on_others(work_function work) {
@@ -81,4 +104,6 @@ void guest_main(void) {
   check_monitor();
   check_time();
   check_restart();
+  restart_last_core();
+  check_x2apic();
 }

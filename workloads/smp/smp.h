@@ -14,11 +14,22 @@ void run_on_all(work_function work);
 /* The others begin, and may never finish. */
 void begin_on_others(work_function work);
 
+/* INIT and start-up of the last core, which then takes part again. */
+void restart_last_core(void);
+
 /* How often core `number` has taken the vector. */
 u32 taken_by(u32 number, u32 vector);
 /* Waits until core `number` has taken it `count` times; 0 if that does not happen in time. */
 int wait_taken_by(u32 number, u32 vector, u32 count);
 u32 apic_id_of(u32 number);
+
+/* Who takes VECTOR_COUNT from begin_count() on, one bit a core. Waits for as many as are expected,
+ * and then a little longer for those that are not. */
+void begin_count(void);
+u32 wait_count(u32 expected);
+
+/* From now on interrupts are ended by the x2APIC's register. */
+void use_x2apic(void);
 
 void check_identities(void);
 void check_destinations(void);
@@ -27,5 +38,6 @@ void check_shootdown(void);
 void check_monitor(void);
 void check_time(void);
 void check_restart(void);
+void check_x2apic(void);
 
 #endif
