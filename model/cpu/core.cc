@@ -508,7 +508,8 @@ void Core::take_pending_events() {
   } else if (signals.smi && !state.in_smm) {
     signals.smi = false;
     enter_smm(*this);
-  } else if (signals.nmi && !state.nmi_blocked && state.shadow != kShadowMovSs) {
+  } else if (signals.nmi && !state.nmi_blocked && state.shadow == kNoShadow) {
+    // SDM-NOTE: 3C "Guest Non-Register State" leaves open whether STI holds back NMIs; processors do.
     signals.nmi = false;
     state.nmi_blocked = true;
     state.activity = Activity::kActive;

@@ -63,6 +63,17 @@ TEST_CASE("A second NMI waits for the end of the first one's handler, asleep") {
   CHECK(b.stays(Activity::kHalted));
 }
 
+TEST_CASE("STI holds an NMI back for one instruction") {
+  SleepBench b;
+  b.code({0xFA, 0xFB, 0x90, 0x90, kHlt});  // CLI, STI, NOP, NOP, HLT
+  b.run(2);
+  REQUIRE(b.state().rip == kCode + 2);
+  b.send(DeliveryMode::kNmi);
+  b.run(10);
+  CHECK(b.handled() == kNmi);
+  CHECK(b.pushed(0) == kCode + 3);
+}
+
 TEST_CASE("Waiting for a start-up message, a core hears neither NMI nor SMI nor interrupts") {
   SleepBench b;
   b.state().activity = Activity::kWaitForSipi;
