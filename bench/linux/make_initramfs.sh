@@ -1,5 +1,5 @@
 #!/bin/sh
-# make_initramfs.sh measure|check|shell OUTPUT.gz
+# make_initramfs.sh measure|check|power|shell OUTPUT.gz
 # make_initramfs.sh kvm OUTPUT.gz VMLINUZ
 # A busybox initial RAM disk whose /init is the script init/<variant>. The same bytes each time for
 # one version of busybox. Needs Debian's busybox-static and cpio; no privileges. The variant kvm holds

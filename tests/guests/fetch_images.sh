@@ -1,6 +1,6 @@
 #!/bin/sh
 # fetch_images.sh DIR: Debian's newest cloud and generic kernels as DIR/vmlinuz-cloud-amd64 and
-# DIR/vmlinuz-amd64, the initial RAM disk of the checks as DIR/check.gz, and that with KVM, QEMU and a
+# DIR/vmlinuz-amd64, the initial RAM disks of the checks as DIR/check.gz and DIR/power.gz, and that with KVM, QEMU and a
 # second Linux as DIR/kvm.gz.
 set -eu
 
@@ -11,6 +11,8 @@ for flavour in cloud-amd64 amd64; do
   kernel=$("$bench/fetch_kernel.sh" "linux-image-$flavour" "$images/kernels")
   ln -sf "$kernel" "$images/vmlinuz-$flavour"
 done
-"$bench/make_initramfs.sh" check "$images/check.gz"
+for variant in check power; do
+  "$bench/make_initramfs.sh" $variant "$images/$variant.gz"
+done
 "$bench/../../tools/install-deps.sh" --only qemu-system-x86
 "$bench/make_initramfs.sh" kvm "$images/kvm.gz" "$(readlink "$images/vmlinuz-cloud-amd64")"
