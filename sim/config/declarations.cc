@@ -44,6 +44,7 @@ constexpr NamedMsr kMsrs[] = {
     {"IA32_MTRRCAP", 0xfe, "variable ranges, fixed ranges, WC, SMRR"},
     {"MSR_BBL_CR_CTL3", 0x11e, "second-level cache (Core 2)"},
     {"MSR_MISC_FEATURES_ENABLES", 0x140, "CPUID faulting"},
+    {"MSR_ERROR_CONTROL", 0x17f, "log of memory errors (servers)"},
     {"MSR_FLEX_RATIO", 0x194, "overclocking lock"},
     {"IA32_PERF_STATUS", 0x198, "current ratio"},
     {"IA32_MISC_ENABLE", 0x1a0, "enabled features"},
@@ -82,8 +83,7 @@ constexpr NamedMsr kVmxMsrs[] = {
     {"IA32_VMX_VMFUNC", 0x491, "VM functions"},
 };
 
-// ---- the processor
-// -------------------------------------------------------------------------------
+// ---- the processor ----------------------------------------------------------------------------
 
 std::string where(const cpu::FeatureInfo& feature) {
   const cpu::FeatureLocation& at = feature.location;

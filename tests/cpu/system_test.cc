@@ -279,6 +279,38 @@ TEST_CASE("The rows of the MSR table are sorted and disjoint") {
   }
 }
 
+TEST_CASE("MSRs that are not modelled are named where the silicon has them") {
+  CpuModel model = test_model();
+  model.model = 0x55;
+  model.silicon.add(Feature::kEpb);
+  SystemBench bench(0, model);
+  CHECK(unmodelled_msr(bench.core(), 0x1B0) == "IA32_ENERGY_PERF_BIAS");
+  CHECK(unmodelled_msr(bench.core(), 0x33).empty());        // Ice Lake's
+  CHECK(unmodelled_msr(bench.core(), 0xC0011029).empty());  // AMD's
+  model.model = 0x6A;
+  model.silicon.remove(Feature::kEpb);
+  SystemBench later(0, model);
+  CHECK(unmodelled_msr(later.core(), 0x1B0).empty());
+  CHECK(unmodelled_msr(later.core(), 0x33) == "MSR_TEST_CTRL");
+}
+
+TEST_CASE("MSR_PPERF counts executed instructions, from Skylake on") {
+  CpuModel model = test_model();
+  model.model = 0x55;
+  SystemBench bench(0, model);
+  u64 value = 0;
+  CHECK(read_msr({.core = bench.core(), .index = 0x64E, .cycles = bench.core().cycle()}, value));
+  CHECK(value == 0);
+  bench.code({0x90, 0x90, 0x90, 0xF4});
+  bench.run(3);
+  CHECK(read_msr({.core = bench.core(), .index = 0x64E, .cycles = bench.core().cycle()}, value));
+  CHECK(value == 3);
+  CHECK_FALSE(write_msr({.core = bench.core(), .index = 0x64E}, 0));
+  model.model = 0x3F;
+  SystemBench earlier(0, model);
+  CHECK_FALSE(read_msr({.core = earlier.core(), .index = 0x64E}, value));
+}
+
 TEST_CASE("MSRs: reserved bits and values raise #GP") {
   SystemBench bench;
   CHECK_FALSE(read(bench, 0x12345678).has_value());

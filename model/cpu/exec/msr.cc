@@ -71,20 +71,10 @@ bool write_preset(Core& core, u32 index, u64 value) {
   return true;
 }
 
-bool is_known(const Core& core, u32 index) {
-  u64 ignored;
-  return table().find(index) != nullptr || read_preset(core, index, ignored);
-}
-
-// Numbers that Intel gives to registers. Others belong to other vendors or to hypervisors, and software
-// that probes them is told the truth.
-bool may_be_intel(u32 index) {
-  return index < 0x4000 || (index >= 0xC0000000 && index < 0xC0000200);
-}
-
 void report_unknown(Core& core, u32 index) {
-  if (!may_be_intel(index) || is_known(core, index)) return;
-  core.environment().observer.on_unmodelled(core, fmt::format("MSR {:#x}", index));
+  const std::string_view name = unmodelled_msr(core, index);
+  if (name.empty()) return;
+  core.environment().observer.on_unmodelled(core, fmt::format("MSR {:#x}, {}", index, name));
 }
 
 }  // namespace

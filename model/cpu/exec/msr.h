@@ -1,7 +1,8 @@
 #pragma once
 // Model-specific registers: one row a register or a range of registers, in exec/msr_*.cc. SDM 4
 // "Model-Specific Registers (MSRs)". What a row does not cover is looked for among the preset's own
-// registers (CpuModel::msrs); what is nowhere raises #GP and is reported once by its number.
+// registers (CpuModel::msrs); what is nowhere raises #GP, and is reported once by its name where the
+// silicon has it (msr_unmodelled.cc).
 
 #include <span>
 #include <string_view>
@@ -55,6 +56,8 @@ bool is_quiet_msr(u32 index);
 // The row's name, for traces; empty for none.
 std::string_view msr_name(u32 index);
 std::span<const MsrRegisterRow> all_msr_rows();
+// The name of a register that the preset's silicon has and that is not modelled; empty otherwise.
+std::string_view unmodelled_msr(const Core& core, u32 index);
 
 // The bits that IA32_EFER, IA32_DEBUGCTL and IA32_PERF_GLOBAL_CTRL have.
 u64 supported_efer(const Core& core);

@@ -177,6 +177,16 @@ bool read_in_use(const MsrAccess& access, u64& value) {
   return true;
 }
 
+// Cycles in which the core was not held up: every one in which it executed an instruction.
+bool has_productive_count(const Core& core, u32) {
+  constexpr u32 kSkylakeModel = 0x4E;
+  return core.model().model >= kSkylakeModel;
+}
+bool read_productive_count(const MsrAccess& access, u64& value) {
+  value = access.core.instructions() + (access.cycles - access.core.cycle());
+  return true;
+}
+
 // ---- last branches, debug control
 
 constexpr u32 kPenrynModel = 0x17;
@@ -243,6 +253,7 @@ constexpr MsrRegisterRow kRows[] = {
     {0x391, 0x391, "IA32_PERF_GLOBAL_STATUS_SET", read_constant<0>, set_global_status, {},
      has_version_4},
     {0x392, 0x392, "IA32_PERF_GLOBAL_INUSE", read_in_use, nullptr, {}, has_version_4},
+    {0x64E, 0x64E, "MSR_PPERF", read_productive_count, nullptr, {}, has_productive_count},
     {0x680, 0x69F, "MSR_LASTBRANCH_0_FROM_IP", read_element<&MsrState::lbr_from>,
      kWriteAny<&MsrState::lbr_from>, {}, has_branch},
     {0x6C0, 0x6DF, "MSR_LASTBRANCH_0_TO_IP", read_element<&MsrState::lbr_to>,
