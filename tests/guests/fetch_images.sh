@@ -1,7 +1,7 @@
 #!/bin/sh
 # fetch_images.sh DIR: Debian's newest cloud and generic kernels as DIR/vmlinuz-cloud-amd64 and
-# DIR/vmlinuz-amd64, the initial RAM disks of the checks as DIR/check.gz and DIR/power.gz, and that with KVM, QEMU and a
-# second Linux as DIR/kvm.gz.
+# DIR/vmlinuz-amd64, the initial RAM disks of the checks as DIR/check.gz and DIR/power.gz, and that
+# with KVM, QEMU and a second Linux as DIR/kvm.gz.
 set -eu
 
 bench=$(cd "$(dirname "$0")/../../bench/linux" && pwd)
