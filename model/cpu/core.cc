@@ -312,7 +312,6 @@ bool Core::load_pdptes(u64 cr3) {
 
 void Core::memory_map_changed() {
   paging_->forget_host_pointers();
-  jump_cache.fill({});
 }
 
 // ---- initial state. SDM 3A "Processor State After Reset" (Table "IA-32 and Intel 64 Processor States
@@ -338,7 +337,6 @@ void Core::power_on() {
   state.gpr[kRdx] = version_signature(environment_.shared.model);
   reset_msrs(*this);
   paging_->store().reset();
-  jump_cache.fill({});
   mode_changed();
 }
 
@@ -445,7 +443,7 @@ void Core::recycle_blocks() {
   if (blocks.is_full()) blocks.clear();
   if (blocks.generation() == cache_generation_) return;
   cache_generation_ = blocks.generation();
-  jump_cache.fill({});
+  paging_->forget_blocks();
   block = nullptr;
 }
 

@@ -69,7 +69,6 @@ class Core {
   bool single_step = false;
   Event raised;
   alignas(64) u8 scratch[64] = {};  // assembled data of accesses that cross a page or go to a device
-  std::array<std::pair<u64, Block*>, 4096> jump_cache{};  // hashed by linear address
 
   MsrState msr;
   vmx::VmxState vmx;
@@ -197,7 +196,6 @@ class Core {
 
   // Used by the engine's free functions (exec/exec.h).
   Block* find_block_at_rip();       // in the current mode; nullptr: raised
-  bool fetch_page_matches(u64 lin, const Block& next) const;
   void charge_until(const Op& op);  // gives back the budget of the block's instructions from `op` on
 
  private:

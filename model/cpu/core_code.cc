@@ -15,8 +15,6 @@ u64 linear_of_rip(const CoreState& state, u64 rip) {
   return state.mode64() ? rip : (rip + state.seg[kCs].base) & 0xFFFFFFFF;
 }
 
-unsigned jump_cache_index(u64 lin) { return static_cast<unsigned>(lin ^ (lin >> 12)) & 4095; }
-
 }  // namespace
 
 u64 Core::linear_rip() const { return linear_of_rip(state, state.rip); }
@@ -44,12 +42,6 @@ bool Core::translate_fetch(u64 lin, u64& hpa_page) {
   // Closed arrays stay empty: invalidations don't reach them.
   if (!arrays_closed()) tlb->fill_fetch(lin, hpa_page, result.translation().page_shift);
   return true;
-}
-
-bool Core::fetch_page_matches(u64 lin, const Block& next) const {
-  const FetchEntry& entry = tlb->fetch[HostTlb::fetch_index(lin)];
-  return entry.tag == (lin & ~kPageOffsetMask) && entry.hpa == (next.hpa & ~kPageOffsetMask) &&
-         next.second_page == ~u64{0};
 }
 
 Block* Core::find_block(Mode wanted) {
@@ -133,15 +125,15 @@ inline Next look_up(Core* core, Remember remember) {
 
 // Goes to state.rip, which lies on any page, by the table of recent targets.
 Next jump(Core* core) {
-  const u64 lin = linear_of_rip(core->state, core->state.rip);
-  auto& [cached_lin, cached] = core->jump_cache[jump_cache_index(lin)];
-  if (cached_lin == lin && cached != nullptr && cached->mode == core->mode &&
-      cached->rip == core->state.rip && core->fetch_page_matches(lin, *cached)) [[likely]]
-    return enter(core, cached);
+  const u64 rip = core->state.rip;
+  const bool code64 = core->mode[ModeBits::CODE_SIZE] == static_cast<u64>(CodeSize::k64);
+  const u64 lin = code64 ? rip : linear_of_rip(core->state, rip);
+  Block* const known = core->tlb->jumps[HostTlb::jump_index(lin)];
+  if (known != nullptr && known->lin == lin && known->rip == rip && known->mode == core->mode) [[likely]]
+    return enter(core, known);
   return look_up(core, [&](Block* next) {
-    if (core->mode[ModeBits::CS_LIMITED]) return;
-    cached_lin = lin;
-    cached = next;
+    if (!core->mode[ModeBits::CS_LIMITED] && next->second_page == ~u64{0})
+      core->tlb->remember_jump(lin, next);
   });
 }
 
@@ -176,15 +168,11 @@ Next enter_far_link(Core* core, const Op*, unsigned taken) {
   // Blocks that run alone, that were dropped while they ran, or whose code is limited by CS.
   if (from->mode[ModeBits::ALONE] || from->hpa == ~u64{0})
     return leave_at_rip(core, ChainEnd::kSynchronize);
-  if (from->mode[ModeBits::CS_LIMITED]) return jump(core);
-
   const u64 lin = from->lin + (from->successor[taken] - from->rip);
   const bool same_page = ((lin ^ from->lin) & ~kPageOffsetMask) == 0;
-  Block* known = from->far_link[taken];
-  if (known != nullptr && known->lin == lin && core->fetch_page_matches(lin, *known)) [[likely]]
-    return enter(core, known);
+  if (from->mode[ModeBits::CS_LIMITED] || !same_page) return jump(core);
   return look_up(core, [&](Block* next) {
-    if (next->second_page == ~u64{0}) (same_page ? from->link : from->far_link)[taken] = next;
+    if (next->second_page == ~u64{0}) from->link[taken] = next;
   });
 }
 

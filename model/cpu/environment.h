@@ -47,6 +47,12 @@ struct SharedEnvironment {
   Decoder decoder;
   BlockCache blocks;
   Probes probes;
+  // Blocks get host code, where this build and this host can (engine/translator.h).
+#if defined(VTSIM_LOOP_DISPATCH) || !defined(__x86_64__)
+  bool host_code = false;
+#else
+  bool host_code = true;
+#endif
   std::vector<Core*> cores;  // all of the machine, for MONITOR
 
   // Memory is about to be written by a core's slow path or a device: decoded code there goes, and

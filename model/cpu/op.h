@@ -18,7 +18,14 @@ using Next = const Op*;
 #define VTSIM_END_CHAIN return nullptr
 #else
 using Next = void;
-#define VTSIM_DISPATCH(core, op) return (op)->handler((core), (op))
+// The compiler must not know that `next` is the running op and a constant: it would load the handler
+// from there, and copy and add besides.
+#define VTSIM_DISPATCH(core, next)                   \
+  do {                                               \
+    const Op* next_op = (next);                      \
+    asm("" : "+r"(next_op));                         \
+    return next_op->handler((core), next_op);        \
+  } while (false)
 #define VTSIM_END_CHAIN return
 #endif
 using Handler = Next (*)(Core*, const Op*);
@@ -70,10 +77,9 @@ inline constexpr unsigned kMaxBlockBytes = 1023;
 
 struct Block {
   Block* link[2];      // successors on the same page: [0] fall through, [1] taken
-  Block* far_link[2];  // successors on other pages, to be checked against the fetch translation
   u64 successor[2];    // RIP of the successors; [1] only after direct branches
-  u64 hpa;             // host-physical address of the first byte; ~0 once dropped
-  u64 lin;             // linear address (RIP + CS base) of the first byte
+  u64 hpa;             // host-physical address of the first byte; no address once dropped
+  u64 lin;             // linear address (RIP + CS base) of the first byte; no address once dropped
   u64 rip;             // RIP of the first byte
   Mode mode;
   u16 instructions;

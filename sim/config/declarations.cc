@@ -571,6 +571,9 @@ void declare_parameters(Schema& schema, MachineConfig& machine) {
               .quantity = Quantity::kTime,
               .min = 1'000,
               .max = 1'000'000'000'000});
+  schema.add("host_code", machine.host_code,
+             {.help = "translate blocks of 64-bit code to the host's; changes nothing but the speed",
+              .fallback = "true"});
   schema.add("random_seed", machine.random_seed,
              {.help = "seed of RDRAND, RDSEED and random replacement", .fallback = "1"});
   declare_chipset(schema, machine.chipset);

@@ -163,6 +163,7 @@ struct MachineConfig {
   std::vector<DeviceConfig> devices;
   GuestClock guest_clock = GuestClock::kInstructions;
   Ps quantum = 0;       // how far a core runs ahead of the others
+  bool host_code = true;  // blocks become the host's instructions where that can be done
   u64 random_seed = 0;  // of everything random: RDRAND, RDSEED, random replacement
 };
 

@@ -70,6 +70,7 @@ Machine::Machine(const config::MachineConfig& config, MachineSinks sinks,
       pic_(std::make_unique<Pic>(*this)),
       clock_("clock", events_),
       northbridge_("northbridge", chipset_config(config_), fabric_) {
+  shared_.host_code = shared_.host_code && config_.host_code;
   memory_ = std::make_unique<Memory>(northbridge_.bridge().memory());
 
   chipset::SouthbridgeSinks below;

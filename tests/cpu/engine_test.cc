@@ -210,3 +210,21 @@ TEST_CASE("at the end of a budget the next instruction is not fetched: interrupt
   CHECK(p.state().cr2 == 0);
   CHECK(p.state().activity == Activity::kActive);
 }
+
+TEST_CASE("jumps to another page follow its mapping") {
+  Program p;
+  // Linear 4 MiB is physical 4 MiB, then 6 MiB.
+  p.code(kCode, {0xE8, 0xFB, 0xFF, 0x3E, 0x00, 0xFF, 0xC1, 0xEB, 0xF7});  // call 4 MiB; inc ecx; jmp
+  p.code(0x400000, {0x83, 0xC3, 1, 0xC3});  // add ebx, 1; ret
+  p.code(0x600000, {0x83, 0xC3, 100, 0xC3});
+  p.state().gpr[kRsp] = 0x80000;
+  p.start();
+  p.run(5 * 10);
+  CHECK(p.state().gpr[kRbx] == 10);
+  const u64 moved = 0x600087;
+  p.put(0x3000 + 8 * 2, &moved, sizeof moved);
+  p.core().invalidate_page(0x400000);
+  p.run(5 * 10);
+  CHECK(p.state().gpr[kRbx] == 1010);
+  CHECK(p.state().gpr[kRcx] == 20);
+}

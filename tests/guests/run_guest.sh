@@ -1,7 +1,7 @@
 #!/bin/bash
 # run_guest.sh VTSIM PLATFORM [--twice] [--shuts-down REGEX] OPTIONS...: runs a guest, shows its console
 # and succeeds if vtsim does. With --twice a second run must leave the same console output and the same
-# statistics, byte for byte. With --shuts-down the guest may restart the machine, must print a line that
+# statistics, byte for byte, and a third one, without host code, the same but for that setting. With --shuts-down the guest may restart the machine, must print a line that
 # matches, and must end by shutting down.
 set -euo pipefail
 
@@ -27,7 +27,7 @@ trap 'rm -rf "$work"' EXIT
 run() {
   mkdir "$work/$1"
   (cd "$work/$1" && "$vtsim" run "$platform" "${options[@]}" --console stdio --progress never \
-    --stats stats.json < /dev/null > console)
+    --stats stats.json --stats stats.csv "${@:2}" < /dev/null > console)
 }
 
 status=0
@@ -43,4 +43,7 @@ fi
 run second
 cmp "$work/first/console" "$work/second/console"
 cmp "$work/first/stats.json" "$work/second/stats.json"
-echo "run_guest: two runs are the same"
+run handlers --set host_code=false
+cmp "$work/first/console" "$work/handlers/console"
+cmp "$work/first/stats.csv" "$work/handlers/stats.csv"
+echo "run_guest: three runs are the same"

@@ -22,13 +22,6 @@ struct BlockBuilder::Slot {
   bool flags_live = true;
 };
 
-// The lazy record as far as the block knows it.
-struct FlagKnowledge {
-  bool known = false;
-  FlagKind kind = FlagKind::kExplicit;
-  unsigned size_log2 = 0;
-};
-
 namespace {
 
 Next fall_through(Core* core, const Op* op) { return go_to_successor<0>(core, op); }
@@ -74,7 +67,10 @@ FlagKnowledge produced_flags(const Decoded& in) {
 }  // namespace
 
 BlockBuilder::BlockBuilder(SharedEnvironment& shared, CoreObserver& observer)
-    : shared_(shared), observer_(observer), slots_(kMaxBlockInstructions + 1) {}
+    : shared_(shared),
+      observer_(observer),
+      slots_(kMaxBlockInstructions + 1),
+      translator_(shared.blocks.arena()) {}
 
 BlockBuilder::~BlockBuilder() = default;
 
@@ -176,10 +172,11 @@ bool BlockBuilder::needs_intercept_gate(const Slot& slot, Mode mode) {
          (slot.row->when == When::kBeforePrivilege || slot.row->when == When::kAfterPrivilege);
 }
 
+// Binds the handler; false: one that raises.
 bool BlockBuilder::bind_one(Slot& slot, Mode mode, const FlagKnowledge& known, Op& op) {
   if (slot.raising != nullptr) {
     op.handler = slot.raising;
-    return true;
+    return false;
   }
   const Binding binding{.in = slot.in,
                         .code_size = static_cast<CodeSize>(mode[ModeBits::CODE_SIZE]),
@@ -191,14 +188,16 @@ bool BlockBuilder::bind_one(Slot& slot, Mode mode, const FlagKnowledge& known, O
                         .flags_kind = known.kind,
                         .flags_size_log2 = known.size_log2};
   op.handler = slot.row->bind(binding, op);
-  if (op.handler == nullptr) op.handler = &raise_ud;
-  return op.handler != nullptr;
+  const bool runs = op.handler != nullptr;
+  if (!runs) op.handler = &raise_ud;
+  return runs;
 }
 
 // Forwards: handlers. Returns the number of ops.
 unsigned BlockBuilder::bind(const BlockCache::Key& key, unsigned count, Block* block) {
   FlagKnowledge known;
   unsigned ops = 0;
+  steps_.clear();
   const auto size = static_cast<CodeSize>(key.mode[ModeBits::CODE_SIZE]);
   for (unsigned n = 0; n < count; ++n) {
     Slot& slot = slots_[n];
@@ -208,6 +207,7 @@ unsigned BlockBuilder::bind(const BlockCache::Key& key, unsigned count, Block* b
       gate.where = static_cast<u16>(n << 10 | slot.offset);
       gate.handler = &intercept_gate;
       gate.imm = intercept_gate_operand(slot.row->intercept, intercept_identity(slot.in));
+      steps_.push_back({});
     }
     Op& op = block->ops[ops++];
     op = Op{};
@@ -222,12 +222,15 @@ unsigned BlockBuilder::bind(const BlockCache::Key& key, unsigned count, Block* b
       };
       if (const Handler fused = fuse_compare_branch(binding(slot), binding(jump), op)) {
         op.handler = fused;
+        steps_.push_back({.in = &slot.in, .branch = &jump.in, .flags_live = true, .known = known});
         break;  // the branch was the last one
       }
       op = Op{};
       op.where = static_cast<u16>(n << 10 | slot.offset);
     }
-    bind_one(slot, key.mode, known, op);
+    const bool runs = bind_one(slot, key.mode, known, op);
+    steps_.push_back({.in = runs ? &slot.in : nullptr, .branch = nullptr,
+                      .flags_live = slot.flags_live, .known = known});
     if (slot.row != nullptr && slot.row->flags == FlagUse::kWritesAll) {
       known = slot.flags_live ? produced_flags(slot.in) : FlagKnowledge{};
     } else if (slot.row != nullptr && slot.row->flags == FlagUse::kReadsAndWrites) {
@@ -237,6 +240,11 @@ unsigned BlockBuilder::bind(const BlockCache::Key& key, unsigned count, Block* b
     }
   }
   return ops;
+}
+
+bool BlockBuilder::may_translate(Mode mode) const {
+  return shared_.host_code && mode[ModeBits::CODE_SIZE] == static_cast<u64>(CodeSize::k64) &&
+         !mode[ModeBits::ALONE];
 }
 
 BlockBuilder::Result BlockBuilder::build(const Core& core, const BlockCache::Key& key,
@@ -260,7 +268,7 @@ BlockBuilder::Result BlockBuilder::build(const Core& core, const BlockCache::Key
 
   unsigned gates = 0;
   for (unsigned n = 0; n < count; ++n) gates += needs_intercept_gate(slots_[n], key.mode);
-  Block* block = shared_.blocks.allocate(count + gates + 1);
+  Block* block = shared_.blocks.allocate(count + gates + 1 + Translator::extra_ops(count + gates));
   const unsigned ops = bind(key, count, block);
   Op& closing = block->ops[ops];
   closing = Op{};
@@ -272,7 +280,6 @@ BlockBuilder::Result BlockBuilder::build(const Core& core, const BlockCache::Key
   const auto size = static_cast<CodeSize>(key.mode[ModeBits::CODE_SIZE]);
   const u64 mask = size == CodeSize::k64 ? ~u64{0} : 0xFFFFFFFF;
   block->link[0] = block->link[1] = nullptr;
-  block->far_link[0] = block->far_link[1] = nullptr;
   block->successor[0] = fall & mask;
   block->successor[1] = 0;
   if (last.raising == nullptr && last.in.is_immediate(0) && last.in.operand[0].imm.is_relative) {
@@ -288,6 +295,7 @@ BlockBuilder::Result BlockBuilder::build(const Core& core, const BlockCache::Key
   block->bytes = static_cast<u16>(offset);
   block->second_page = offset > code.first_size ? next->hpa : ~u64{0};
   block->hash_next = nullptr;
+  if (may_translate(key.mode)) translator_.translate(core, *block, steps_);
   return {Status::kBuilt, block};
 }
 

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "model/cpu/engine/translator.h"
 #include "model/cpu/environment.h"
 #include "model/cpu/op.h"
 
@@ -48,13 +49,16 @@ class BlockBuilder {
   void classify(const Core& core, Mode mode, Slot& slot);
   void find_live_flags(unsigned count);
   unsigned bind(const BlockCache::Key& key, unsigned count, Block* block);
-  bool bind_one(Slot& slot, Mode mode, const struct FlagKnowledge& known, Op& op);
+  bool bind_one(Slot& slot, Mode mode, const FlagKnowledge& known, Op& op);
+  bool may_translate(Mode mode) const;
   bool can_fuse(unsigned n, unsigned count) const;
   static bool needs_intercept_gate(const Slot& slot, Mode mode);
 
   SharedEnvironment& shared_;
   CoreObserver& observer_;
   std::vector<Slot> slots_;
+  std::vector<TranslatorStep> steps_;  // of the ops of the block being built
+  Translator translator_;
 };
 
 }  // namespace vtsim::cpu

@@ -10,6 +10,7 @@ namespace {
 
 constexpr u64 kLineShift = 6;
 constexpr u64 kDropped = ~u64{0};
+constexpr u64 kNoLinear = u64{1} << 63;  // not canonical: no jump goes there
 
 }  // namespace
 
@@ -36,14 +37,7 @@ Block* BlockCache::find(const Key& key) const {
 }
 
 Block* BlockCache::allocate(unsigned ops) {
-  const std::size_t bytes = sizeof(Block) + ops * sizeof(Op);
-  if (chunk_used_ + bytes > kChunkBytes) {
-    chunks_.push_back(std::make_unique_for_overwrite<u8[]>(kChunkBytes));
-    chunk_used_ = 0;
-  }
-  auto* block = reinterpret_cast<Block*>(chunks_.back().get() + chunk_used_);
-  chunk_used_ += align_up(bytes, alignof(Block));
-  return block;
+  return reinterpret_cast<Block*>(arena_.allocate(sizeof(Block) + ops * sizeof(Op)));
 }
 
 void BlockCache::register_on_page(Block* block, u64 page) {
@@ -105,8 +99,8 @@ void BlockCache::drop(u64 hpa, unsigned size) {
       const u64 own_page = block->hpa & ~kPageOffsetMask;
       const u64 other = own_page == page ? block->second_page : own_page;
       block->hpa = kDropped;
+      block->lin = kNoLinear;
       block->link[0] = block->link[1] = nullptr;
-      block->far_link[0] = block->far_link[1] = nullptr;
       // a page-crossing block that dies from its second page: its first page's blocks may link to it
       if (other != kDropped && other != page) drop(other, 1);
     }
@@ -126,8 +120,7 @@ void BlockCache::unwatch(u64 hpa_page) {
 void BlockCache::clear() {
   std::fill(buckets_.begin(), buckets_.end(), nullptr);
   pages_.clear();
-  chunks_.clear();
-  chunk_used_ = kChunkBytes;
+  arena_.clear();
   ++generation_;
 }
 

@@ -2,10 +2,10 @@
 // Blocks of decoded code, keyed by host-physical address, so that they outlive changes of address
 // space; and the map of pages that must not be written behind their back.
 
-#include <memory>
 #include <unordered_map>
 #include <vector>
 
+#include "model/cpu/engine/block_arena.h"
 #include "model/cpu/op.h"
 
 namespace vtsim::cpu {
@@ -56,15 +56,14 @@ class BlockCache {
 
   // True when the arena is large enough to start over; the caller makes sure that no core refers
   // to a block.
-  bool is_full() const { return chunks_.size() > kMaxChunks; }
+  bool is_full() const { return arena_.is_full(); }
   void clear();
+  BlockArena& arena() { return arena_; }
   u64 generation() const { return generation_; }  // counts clear()
   u64 blocks_built() const { return blocks_built_; }
   u64 blocks_dropped() const { return blocks_dropped_; }
 
  private:
-  static constexpr std::size_t kChunkBytes = 1 << 20;
-  static constexpr std::size_t kMaxChunks = 64;
   static constexpr std::size_t kBuckets = 1 << 16;
 
   struct Page {
@@ -80,8 +79,7 @@ class BlockCache {
   std::vector<Block*> buckets_;
   std::unordered_map<u64, Page> pages_;  // by host-physical page number
   std::unordered_map<u64, unsigned> watched_;  // by host-physical page number
-  std::vector<std::unique_ptr<u8[]>> chunks_;
-  std::size_t chunk_used_ = kChunkBytes;
+  BlockArena arena_;
   std::vector<CodePageListener*> listeners_;
   u64 generation_ = 0;
   u64 blocks_built_ = 0;

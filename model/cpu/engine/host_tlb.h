@@ -10,8 +10,11 @@
 #include <vector>
 
 #include "model/base/types.h"
+#include "model/cpu/engine/large_pages.h"
 
 namespace vtsim::cpu {
+
+struct Block;
 
 struct HostTlbEntry {
   u64 tag = kEmpty;  // linear address of the page
@@ -28,37 +31,60 @@ struct FetchEntry {
 class HostTlb {
  public:
   static constexpr unsigned kDataEntries = 1024;
-  static constexpr unsigned kFetchEntries = 256;
+  static constexpr unsigned kFetchEntries = 1024;
+  static constexpr unsigned kJumpEntries = 16384;
+  static constexpr unsigned kJumpsOfPage = 256;
 
   // Low page-number bits alone alias buffers whose distance is a multiple of the table's reach.
   static constexpr unsigned index(u64 lin) {
     return static_cast<unsigned>((lin >> 12) ^ (lin >> 22)) & (kDataEntries - 1);
   }
   static constexpr unsigned fetch_index(u64 lin) {
-    return static_cast<unsigned>((lin >> 12) ^ (lin >> 20)) & (kFetchEntries - 1);
+    return static_cast<unsigned>((lin >> 12) ^ (lin >> 22)) & (kFetchEntries - 1);
+  }
+  // Targets on one page share kJumpsOfPage neighbouring entries.
+  static constexpr unsigned jump_index(u64 lin) {
+    const u64 folded = lin ^ (lin >> 8);
+    return static_cast<unsigned>(((folded >> 4) & (kJumpEntries - kJumpsOfPage)) |
+                                 (folded & (kJumpsOfPage - 1)));
   }
 
   std::array<HostTlbEntry, kDataEntries> read;
   std::array<HostTlbEntry, kDataEntries> write;
   std::array<FetchEntry, kFetchEntries> fetch;
+  // Blocks that were jumped to, by jump_index(). Whoever finds one compares its linear address, RIP and
+  // mode. An entry is there only while `fetch` holds its page, and leads where that says.
+  std::array<Block*, kJumpEntries> jumps{};
 
   // `shift` is the size of the guest's page: what must go together when it is invalidated.
   void fill_read(u64 lin, const u8* host, unsigned shift) { fill(read, lin, host, shift); }
   void fill_write(u64 lin, const u8* host, unsigned shift) { fill(write, lin, host, shift); }
   void fill_fetch(u64 lin, u64 hpa, unsigned shift) {
     note_large(lin, shift);
+    FetchEntry& entry = fetch[fetch_index(lin)];
+    if (entry.tag != HostTlbEntry::kEmpty) forget_jumps(entry.tag);
     used_fetch_.push_back(static_cast<u16>(fetch_index(lin)));
-    fetch[fetch_index(lin)] = {lin & ~kPageOffsetMask, hpa};
+    entry = {lin & ~kPageOffsetMask, hpa};
     bound(used_fetch_);
   }
+  // `block` begins at `lin` and ends on the same page.
+  void remember_jump(u64 lin, Block* block) {
+    if (fetch[fetch_index(lin)].tag == (lin & ~kPageOffsetMask)) jumps[jump_index(lin)] = block;
+  }
+  // All blocks are gone.
+  void forget_all_jumps() { jumps.fill(nullptr); }
 
   // Forgets the guest page that holds `lin`, whatever its size.
   void drop_page(u64 lin) {
-    if (large_pages_ != 0 && (large_pages_ >> large_bit(lin) & 1)) return clear();
+    if (large_pages_.may_hold(lin)) return clear();
     const u64 page = lin & ~kPageOffsetMask;
     if (read[index(page)].tag == page) read[index(page)] = {};
     if (write[index(page)].tag == page) write[index(page)] = {};
-    if (fetch[fetch_index(page)].tag == page) fetch[fetch_index(page)] = {};
+    FetchEntry& code = fetch[fetch_index(page)];
+    if (code.tag == page) {
+      forget_jumps(page);
+      code = {};
+    }
   }
   // Forgets write entries that lead to the host page at `host`.
   void drop_writes_to(const u8* host) {
@@ -69,16 +95,22 @@ class HostTlb {
   // Costs what was used since the last time, not the size of the arrays.
   void clear() {
     for (u16 i : used_) read[i] = write[i] = {};
-    for (u16 i : used_fetch_) fetch[i] = {};
+    for (u16 i : used_fetch_) {
+      if (fetch[i].tag != HostTlbEntry::kEmpty) forget_jumps(fetch[i].tag);
+      fetch[i] = {};
+    }
     used_.clear();
     used_fetch_.clear();
-    large_pages_ = 0;
+    large_pages_.clear();
   }
 
  private:
-  static unsigned large_bit(u64 lin) { return static_cast<unsigned>((lin >> 30) ^ (lin >> 36)) & 63; }
   void note_large(u64 lin, unsigned shift) {
-    if (shift > kPageShift) large_pages_ |= u64{1} << large_bit(lin);
+    if (shift > kPageShift) large_pages_.note(lin, shift);
+  }
+  void forget_jumps(u64 page) {
+    const unsigned first = jump_index(page) & ~(kJumpsOfPage - 1);
+    for (unsigned n = 0; n < kJumpsOfPage; ++n) jumps[first + n] = nullptr;
   }
   void fill(std::array<HostTlbEntry, kDataEntries>& side, u64 lin, const u8* host, unsigned shift) {
     note_large(lin, shift);
@@ -95,9 +127,7 @@ class HostTlb {
     for (unsigned i = 0; i < count; ++i) list.push_back(static_cast<u16>(i));
   }
 
-  // Bit large_bit(lin): pages larger than 4 KBytes were filled from that GByte (or an alias of it);
-  // to invalidate one of them takes everything.
-  u64 large_pages_ = 0;
+  LargePages large_pages_;
   std::vector<u16> used_;
   std::vector<u16> used_fetch_;
 };

@@ -72,7 +72,6 @@ Paging::Paging(CoreState& state, vmx::VmxState& vmx, const CoreEnvironment& envi
       offered_(environment.shared.offered),
       vmx_capabilities_(environment.shared.vmx_capabilities),
       physical_width_(environment.shared.model.physical_address_bits),
-      slots_(std::make_unique<std::array<Slot, kSlots>>()),
       closed_(std::make_unique<HostTlb>()) {
   environment.shared.blocks.add_listener(*this);
   registers_changed();
@@ -152,22 +151,23 @@ HostTlb* Paging::select(bool closed) {
     privilege = Class::kSupervisorOverride;
   ++uses_;
   Slot* oldest = nullptr;
-  for (Slot& slot : *slots_) {
+  for (Slot& slot : slots_) {
     if (slot.used && slot.tag == space_.tag && slot.privilege == privilege) {
       slot.last_use = uses_;
-      if (slot.rules != rules_) slot.tlb.clear();
+      if (slot.rules != rules_) slot.tlb->clear();
       slot.rules = rules_;
-      return &slot.tlb;
+      return slot.tlb.get();
     }
     if (oldest == nullptr || slot.last_use < oldest->last_use) oldest = &slot;
   }
-  oldest->tlb.clear();
+  if (oldest->tlb == nullptr) oldest->tlb = std::make_unique<HostTlb>();
+  oldest->tlb->clear();
   oldest->tag = space_.tag;
   oldest->privilege = privilege;
   oldest->rules = rules_;
   oldest->used = true;
   oldest->last_use = uses_;
-  return &oldest->tlb;
+  return oldest->tlb.get();
 }
 
 mmu::Access Paging::access(mmu::AccessKind kind) const {
@@ -186,12 +186,12 @@ mmu::WalkResult Paging::translate(Lin lin, mmu::Access access) {
 }
 
 void Paging::on_invalidation(const mmu::Invalidation& what) {
-  for (Slot& slot : *slots_) {
+  for (Slot& slot : slots_) {
     if (!slot.used || !what.concerns(slot.tag)) continue;
     if (what.extent == mmu::Invalidation::Extent::kPage) {
-      slot.tlb.drop_page(what.linear.value);
+      slot.tlb->drop_page(what.linear.value);
     } else {
-      slot.tlb.clear();
+      slot.tlb->clear();
     }
   }
 }
@@ -199,13 +199,23 @@ void Paging::on_invalidation(const mmu::Invalidation& what) {
 void Paging::on_page_watched(u64 hpa_page) {
   const u8* host = bus_.host_page(Hpa(hpa_page), state_.in_smm).write;
   if (host == nullptr) return;
-  for (Slot& slot : *slots_)
-    if (slot.used) slot.tlb.drop_writes_to(host);
+  for (Slot& slot : slots_)
+    if (slot.used) slot.tlb->drop_writes_to(host);
 }
 
 void Paging::forget_host_pointers() {
   port_.forget_pages();
-  for (Slot& slot : *slots_) slot.tlb.clear();
+  clear_tlbs();
+}
+
+void Paging::forget_blocks() {
+  for (Slot& slot : slots_)
+    if (slot.used) slot.tlb->forget_all_jumps();
+}
+
+void Paging::clear_tlbs() {
+  for (Slot& slot : slots_)
+    if (slot.used) slot.tlb->clear();
 }
 
 }  // namespace vtsim::cpu

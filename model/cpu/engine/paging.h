@@ -79,6 +79,8 @@ class Paging : public mmu::InvalidationListener, public CodePageListener {
   void registers_changed();
   // Host pointers may have become wrong: the physical map changed.
   void forget_host_pointers();
+  // The block cache has been cleared.
+  void forget_blocks();
 
   void on_invalidation(const mmu::Invalidation& what) override;
   void on_page_watched(u64 hpa_page) override;
@@ -98,7 +100,7 @@ class Paging : public mmu::InvalidationListener, public CodePageListener {
     Rules rules;
     bool used = false;
     u64 last_use = 0;
-    HostTlb tlb;
+    std::unique_ptr<HostTlb> tlb;  // made when the slot is used first
   };
   static constexpr unsigned kSlots = 16;
 
@@ -116,6 +118,7 @@ class Paging : public mmu::InvalidationListener, public CodePageListener {
 
   void derive_stage1();
   void derive_stage2();
+  void clear_tlbs();
 
   CoreState& state_;
   CpuBus& bus_;
@@ -127,7 +130,7 @@ class Paging : public mmu::InvalidationListener, public CodePageListener {
   const CpuFeatures& offered_;
   const vmx::Capabilities& vmx_capabilities_;
   unsigned physical_width_;
-  std::unique_ptr<std::array<Slot, kSlots>> slots_;
+  std::array<Slot, kSlots> slots_;
   std::unique_ptr<HostTlb> closed_;
   u64 uses_ = 0;
   PagingStatistics statistics_;
