@@ -1,8 +1,9 @@
 #!/bin/bash
 # run_guest.sh VTSIM PLATFORM [--twice] [--shuts-down REGEX] OPTIONS...: runs a guest, shows its console
 # and succeeds if vtsim does. With --twice a second run must leave the same console output and the same
-# statistics, byte for byte, and a third one, without host code, the same but for that setting. With --shuts-down the guest may restart the machine, must print a line that
-# matches, and must end by shutting down.
+# statistics, byte for byte, and a third one, without host code, the same but for that setting. With
+# --shuts-down the guest may restart the machine, must print a line that matches, and must end by
+# shutting down.
 set -euo pipefail
 
 vtsim=$1
