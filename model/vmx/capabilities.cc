@@ -101,7 +101,7 @@ AllowedSettings Capabilities::secondary() const {
   return allowed(CapabilityMsr::kSecondary, CapabilityMsr::kSecondary);
 }
 
-bool Capabilities::is_valid_eptp(u64 eptp, unsigned physical_width) const {
+u64 Capabilities::eptp_faults(u64 eptp, unsigned physical_width) const {
   enum : u64 { kUc = 0, kWb = 6, kWalk4 = 3, kWalk5 = 4 };
   const Reg<EptVpidCapability> can = ept_vpid();
   const Reg<Eptp> value(eptp);
@@ -110,9 +110,11 @@ bool Capabilities::is_valid_eptp(u64 eptp, unsigned physical_width) const {
                        (type == kWb && can[EptVpidCapability::WB]);
   const bool walk_ok = (walk == kWalk4 && can[EptVpidCapability::WALK_4]) ||
                        (walk == kWalk5 && can[EptVpidCapability::WALK_5]);
-  const u64 reserved = Eptp::SHADOW_STACK.mask() | Eptp::RESERVED.mask() | ~low_mask(physical_width);
-  return type_ok && walk_ok && (eptp & reserved) == 0 &&
-         (!value[Eptp::ACCESSED_DIRTY] || can[EptVpidCapability::ACCESSED_DIRTY]);
+  // Supervisor shadow-stack control is not offered.
+  u64 reserved = Eptp::SHADOW_STACK.mask() | Eptp::RESERVED.mask() | ~low_mask(physical_width);
+  if (!can[EptVpidCapability::ACCESSED_DIRTY]) reserved |= Eptp::ACCESSED_DIRTY.mask();
+  return (eptp & reserved) | (type_ok ? 0 : Eptp::MEMORY_TYPE.mask()) |
+         (walk_ok ? 0 : Eptp::WALK_LENGTH_MINUS_1.mask());
 }
 
 bool Capabilities::has_field(const VmcsFieldRow& row) const {

@@ -97,8 +97,12 @@ class Capabilities {
 
   bool has_field(const VmcsFieldRow& row) const;
 
-  // SDM 3C "VM-Execution Control Fields" on EPTP: what VM entry, VMFUNC and INVEPT check.
-  bool is_valid_eptp(u64 eptp, unsigned physical_width) const;
+  // SDM 3C "VM-Execution Control Fields" on EPTP, which VM entry, VMFUNC and INVEPT check: the bits
+  // at fault.
+  u64 eptp_faults(u64 eptp, unsigned physical_width) const;
+  bool is_valid_eptp(u64 eptp, unsigned physical_width) const {
+    return eptp_faults(eptp, physical_width) == 0;
+  }
 
  private:
   static constexpr unsigned index(CapabilityMsr msr) {

@@ -60,36 +60,16 @@ Finding threshold_at_most_vtpr(Context c) {
   return faulty(c, F::TPR_THRESHOLD, threshold > tpr_class ? kThreshold.mask() : 0);
 }
 
-// ---- EPTP
-Finding eptp_memory_type(Context c) {
-  constexpr u64 kUncacheable = 0, kWriteBack = 6;
-  if (!ept(c)) return std::nullopt;
-  const Reg<EptVpidCapability> offered = c.capabilities.ept_vpid();
-  const u64 type = c.vmcs.reg<Eptp>(F::EPT_POINTER)[Eptp::MEMORY_TYPE];
-  const bool supported = (type == kUncacheable && offered[EptVpidCapability::UC]) ||
-                         (type == kWriteBack && offered[EptVpidCapability::WB]);
-  return faulty(c, F::EPT_POINTER, supported ? 0 : Eptp::MEMORY_TYPE.mask());
-}
+// ---- EPTP: those of its faults that lie in `kBits`
+constexpr u64 kEptpType = Eptp::MEMORY_TYPE.mask();
+constexpr u64 kEptpWalk = Eptp::WALK_LENGTH_MINUS_1.mask();
+constexpr u64 kEptpFlags = Eptp::ACCESSED_DIRTY.mask();
 
-Finding eptp_walk_length(Context c) {
+template <u64 kBits>
+Finding eptp(Context c) {
   if (!ept(c)) return std::nullopt;
-  const Reg<EptVpidCapability> offered = c.capabilities.ept_vpid();
-  const u64 levels = c.vmcs.reg<Eptp>(F::EPT_POINTER)[Eptp::WALK_LENGTH_MINUS_1] + 1;
-  const bool supported = (levels == 4 && offered[EptVpidCapability::WALK_4]) ||
-                         (levels == 5 && offered[EptVpidCapability::WALK_5]);
-  return faulty(c, F::EPT_POINTER, supported ? 0 : Eptp::WALK_LENGTH_MINUS_1.mask());
-}
-
-Finding eptp_accessed_dirty(Context c) {
-  if (!ept(c) || c.capabilities.ept_vpid()[EptVpidCapability::ACCESSED_DIRTY]) return std::nullopt;
-  return must_be_0(c, F::EPT_POINTER, Eptp::ACCESSED_DIRTY.mask());
-}
-
-// SDM 3C "Extended-Page-Table Pointer (EPTP)": supervisor shadow-stack control is not offered.
-Finding eptp_reserved(Context c) {
-  if (!ept(c)) return std::nullopt;
-  return must_be_0(c, F::EPT_POINTER,
-                   Eptp::SHADOW_STACK.mask() | Eptp::RESERVED.mask() | ~low_mask(c.physical_width));
+  const u64 faults = c.capabilities.eptp_faults(c.vmcs[F::EPT_POINTER], c.physical_width);
+  return faulty(c, F::EPT_POINTER, faults & kBits);
 }
 
 // ---- MSR areas: `kCount` entries of 16 bytes at `kAddress`
@@ -271,11 +251,11 @@ constexpr EntryRule kRules[] = {
               [](Context c) {
                 return wrong_if(c, F::VPID, secondary<Secondary::VPID>(c) && c.vmcs[F::VPID] == 0);
               }),
-    execution("the EPT memory type is one that IA32_VMX_EPT_VPID_CAP offers", eptp_memory_type),
-    execution("the EPT page-walk length is one that IA32_VMX_EPT_VPID_CAP offers",
-              eptp_walk_length),
-    execution("bit 6 of EPTP is 0 where EPT has no accessed and dirty flags", eptp_accessed_dirty),
-    execution("bits 11:7 of EPTP and those beyond the physical-address width are 0", eptp_reserved),
+    execution("the EPT memory type is one that IA32_VMX_EPT_VPID_CAP offers", eptp<kEptpType>),
+    execution("the EPT page-walk length is one that IA32_VMX_EPT_VPID_CAP offers", eptp<kEptpWalk>),
+    execution("bit 6 of EPTP is 0 where EPT has no accessed and dirty flags", eptp<kEptpFlags>),
+    execution("bits 11:7 of EPTP and those beyond the physical-address width are 0",
+              eptp<~(kEptpType | kEptpWalk | kEptpFlags)>),
     execution("'enable PML' needs 'enable EPT'",
               [](Context c) { return secondary_needs(c, Secondary::PML.mask(), ept(c)); }),
     execution("bits 11:0 of the PML address are 0",
