@@ -343,7 +343,6 @@ void Core::power_on() {
 // ---- running
 
 void Core::deliver(const Event& event) {
-  environment_.observer.on_event(*this, event);
   end_stale_shadow();
   ++cycle_;
   deliver_event(*this, event);

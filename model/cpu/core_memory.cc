@@ -154,7 +154,21 @@ bool Core::write_page_piece(const Op* op, const mmu::Translation& t, u64 lin, co
 
 // ---- linear accesses
 
-// The access as a whole is checked before any byte moves.
+namespace {
+
+// Linear addresses have 32 bits outside 64-bit mode, but the processor's own accesses to tables and to
+// the stacks of interrupts (no op) have 64 in all of IA-32e mode.
+u64 wrapped(const CoreState& state, const Op* op, u64 lin) {
+  return state.mode64() || (op == nullptr && state.long_mode()) ? lin : lin & low_mask(32);
+}
+
+bool misaligned(u64 lin, unsigned size) {
+  return size <= 8 && (size & (size - 1)) == 0 && (lin & (size - 1)) != 0;
+}
+
+}  // namespace
+
+// The access as a whole is checked before any byte moves; with neither buffer none does.
 bool Core::access_bytes(const Op* op, u64 lin, u8* read_into, const u8* write_from, unsigned size,
                         mmu::Access access) {
   const unsigned first = static_cast<unsigned>(
@@ -163,12 +177,13 @@ bool Core::access_bytes(const Op* op, u64 lin, u8* read_into, const u8* write_fr
   if (!head) return raise_walk_fault(op, head.fault());
   const mmu::Translation head_page = head.translation();
   mmu::Translation tail_page;
-  const u64 tail_lin = state.mode64() ? lin + first : (lin + first) & 0xFFFFFFFF;
+  const u64 tail_lin = wrapped(state, op, lin + first);
   if (first < size) {
     const mmu::WalkResult tail = walk(tail_lin, access);
     if (!tail) return raise_walk_fault(op, tail.fault());
     tail_page = tail.translation();
   }
+  if (read_into == nullptr && write_from == nullptr) return true;
   if (read_into != nullptr) {
     return read_page_piece(op, head_page, lin, read_into, first) &&
            (first == size || read_page_piece(op, tail_page, tail_lin, read_into + first, size - first));
@@ -180,19 +195,11 @@ bool Core::access_bytes(const Op* op, u64 lin, u8* read_into, const u8* write_fr
 // Non-canonical addresses of accesses that handlers form without segmentation_to_linear.
 bool Core::check_canonical(const Op* op, u64 lin, unsigned size) {
   const unsigned width = state.cr4[Cr4::LA57] ? 57 : 48;
-  if (!state.mode64() || (is_canonical(lin, width) && is_canonical(lin + size - 1, width)))
-    return true;
+  const bool wide = state.mode64() || (op == nullptr && state.long_mode());
+  if (!wide || (is_canonical(lin, width) && is_canonical(lin + size - 1, width))) return true;
   raise(op != nullptr && op->mem.segment() == kSs ? kSs_ : kGp, 0);
   return false;
 }
-
-namespace {
-
-bool misaligned(u64 lin, unsigned size) {
-  return size <= 8 && (size & (size - 1)) == 0 && (lin & (size - 1)) != 0;
-}
-
-}  // namespace
 
 // The arrays find an entry by an access's first byte and compare its tag with the page of the last one:
 // a page that shares its entry with the page below stays out, lest an access across their border find it.
@@ -268,7 +275,7 @@ bool Core::probe_write(const Op& op, u64 lin, unsigned size) {
   if ((lin ^ last) & ~kPageOffsetMask) {
     // CR2 is to be the lowest byte on the second page.
     const u64 second = align_down(last, kPageSize);
-    const mmu::WalkResult tail = walk(state.mode64() ? second : second & low_mask(32), access);
+    const mmu::WalkResult tail = walk(wrapped(state, &op, second), access);
     if (!tail) return raise_walk_fault(&op, tail.fault());
     pages[1] = tail.translation();
   }
@@ -291,6 +298,7 @@ bool Core::read_system(const Op*, u64 lin, void* out, unsigned size) {
   return access_bytes(nullptr, lin, static_cast<u8*>(out), nullptr, size, access);
 }
 
+// Without data the write is only checked.
 bool Core::write_system(const Op*, u64 lin, const void* data, unsigned size) {
   if (!check_canonical(nullptr, lin, size)) return false;
   const mmu::Access access{.kind = mmu::AccessKind::kWrite,
@@ -308,14 +316,31 @@ mmu::Access access_as(const CoreState& state, unsigned cpl, mmu::AccessKind kind
 
 }  // namespace
 
+// SDM 3A "Alignment Check Exception (#AC)": pushes to and pops from an inner stack are made at that
+// stack's level, which is never checked.
 bool Core::read_as(unsigned cpl, u64 lin, void* out, unsigned size) {
-  return access_bytes(nullptr, lin, static_cast<u8*>(out), nullptr, size,
-                      access_as(state, cpl, mmu::AccessKind::kRead));
+  if (cpl == 3 && alignment_checks_on() && misaligned(lin, size)) {
+    raise(kAc, 0);
+    return false;
+  }
+  if (!access_bytes(nullptr, lin, static_cast<u8*>(out), nullptr, size,
+                    access_as(state, cpl, mmu::AccessKind::kRead)))
+    return false;
+  note_data_breakpoint(*this, lin, size, false);
+  return true;
 }
 
+// Without data the write is only checked.
 bool Core::write_as(unsigned cpl, u64 lin, const void* data, unsigned size) {
-  return access_bytes(nullptr, lin, nullptr, static_cast<const u8*>(data), size,
-                      access_as(state, cpl, mmu::AccessKind::kWrite));
+  if (cpl == 3 && alignment_checks_on() && misaligned(lin, size)) {
+    raise(kAc, 0);
+    return false;
+  }
+  if (!access_bytes(nullptr, lin, nullptr, static_cast<const u8*>(data), size,
+                    access_as(state, cpl, mmu::AccessKind::kWrite)))
+    return false;
+  if (data != nullptr) note_data_breakpoint(*this, lin, size, true);
+  return true;
 }
 
 bool Core::translate(u64 lin, Hpa& out) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "model/cpu/environment.h"
 #include "model/cpu/exec/vmx.h"
 #include "model/cpu/flags.h"
 
@@ -118,6 +119,8 @@ void shut_down(Core& core) {
 }  // namespace
 
 void deliver_event(Core& core, const Event& event) {
+  CoreObserver& observer = core.environment().observer;
+  observer.on_event(core, event);
   const auto exits = [&core](const Event& what) {
     return core.state.view.non_root && event_exits(core, what);
   };
@@ -139,6 +142,7 @@ void deliver_event(Core& core, const Event& event) {
     if (!next) return shut_down(core);
     // SDM 3C: a double fault that exits is no event during whose delivery something happened.
     if (next->vector == kDf && exits(*next)) return exit_guest(core, core.exit);
+    observer.on_event(core, *next);
     // The first page fault's address stays in CR2 unless the second one replaces it.
     if (core.raised.vector == kPf) core.state.cr2 = core.raised.cr2;
     current = *next;

@@ -23,6 +23,7 @@ Outcome jump_real(Core& core, const FarPointer& to) {
   FarStack stack = FarStack::current(core);
   if (call_is(to) && !push_return_address(core, stack, to)) return Outcome::kFault;
   if (to.offset > state.seg[kCs].limit) return core.raise(kGp, 0);
+  if (!stack.check_pushes()) return Outcome::kFault;
   if (call_is(to)) stack.commit();
   state.seg[kCs] = state.v8086_mode() ? v8086_segment(to.selector.value)
                                       : real_mode_segment(state.seg[kCs], to.selector.value);
@@ -45,9 +46,11 @@ Outcome jump_to_segment(Core& core, const FarPointer& to, const LocatedDescripto
   CodeTarget target{segment_from(to.selector.with_rpl(cpl), code), located};
   FarStack stack = FarStack::current(core);
   if (call_is(to) && !push_return_address(core, stack, to)) return Outcome::kFault;
-  if (!check_target_rip(core, target.cs, to.offset) || !commit_code(core, target, to.offset))
+  if (!check_target_rip(core, target.cs, to.offset) ||
+      !check_writes(core, stack, {&target.located}))
     return Outcome::kFault;
   if (call_is(to)) stack.commit();
+  if (!commit_code(core, target, to.offset)) return Outcome::kFault;
   core.mode_changed();
   return Outcome::kJump;
 }

@@ -10,7 +10,8 @@ namespace vtsim::cpu {
 enum class StackWidth : u8 { k16 = 1, k32 = 2, k64 = 3 };  // log2 bytes of the stack pointer
 
 // Pushes and pops on the stack of a segment that may not be in SS yet, as CPL `cpl` would do them.
-// Nothing but memory changes until commit(). Faults of the segment are #SS(`error`).
+// Pushes are checked against the segment at once (#SS(`error`)), and remembered; check_pushes() finds
+// what paging has against them, and commit() writes them and the stack pointer, and cannot fail.
 class FarStack {
  public:
   FarStack(Core& core, const SegmentRegister& ss, u64 pointer, StackWidth width, unsigned cpl,
@@ -22,6 +23,7 @@ class FarStack {
   static FarStack current(Core& core, u32 error = 0);
 
   bool push(u64 value, unsigned size);
+  bool check_pushes();
   bool peek(u64 above_top, u64& value, unsigned size);
   bool pop(u64& value, unsigned size) {
     if (!peek(0, value, size)) return false;
@@ -31,10 +33,18 @@ class FarStack {
   void skip(u64 bytes) { pointer_ = truncated(pointer_ + bytes); }
   u64 pointer() const { return pointer_; }
 
-  // Writes RSP, ESP or SP; the rest of RSP stays.
-  void commit() const;
+  // Writes what was pushed, and RSP, ESP or SP; the rest of RSP stays.
+  void commit();
 
  private:
+  struct Push {
+    u64 lin;
+    u64 value;
+    unsigned size;
+  };
+  // SS, ESP, 31 parameters, CS, EIP of a call gate
+  static constexpr unsigned kMostPushes = 35;
+
   bool linear(u64 offset, unsigned size, u64& lin);
   u64 truncated(u64 value) const {
     return width_ == StackWidth::k64 ? value : value & low_mask(8u << static_cast<u8>(width_));
@@ -46,6 +56,8 @@ class FarStack {
   u32 error_;
   unsigned cpl_;
   StackWidth width_;
+  unsigned pushes_ = 0;
+  Push push_[kMostPushes];
 };
 
 inline StackWidth stack_width(const SegmentRegister& ss) {
@@ -67,15 +79,25 @@ inline bool has_reserved_size(const Core& core, const Descriptor& descriptor) {
   return core.state.long_mode() && descriptor.is_long() && descriptor.is_big();
 }
 
+// Everything that a transfer writes, before it writes any: pushes and accessed bits.
+bool check_writes(Core& core, FarStack& stack,
+                  std::initializer_list<const LocatedDescriptor*> segments);
+
 // Loads CS (accessed bit included) and RIP; CPL becomes the selector's RPL. The caller calls
 // mode_changed() once SS is right too.
 bool commit_code(Core& core, CodeTarget& target, u64 rip);
 
 // What RET and IRET return to: the code segment's checks, all but the RIP's, and the stack segment that
-// comes with it (accessed bit set); null only for 64-bit code inside level 3.
+// comes with it; null only for 64-bit code inside level 3.
+struct ReturnStack {
+  SegmentRegister ss;
+  LocatedDescriptor located;  // its accessed bit is still to be set, unless `ss` is null
+};
 bool read_return_segment(Core& core, Selector selector, CodeTarget& target);
 bool read_return_stack(Core& core, const CodeTarget& target, Selector selector,
-                       SegmentRegister& ss);
+                       ReturnStack& stack);
+// Loads CS, RIP and SS, accessed bits included, or nothing.
+bool commit_return(Core& core, CodeTarget& target, ReturnStack& stack, u64 rip);
 
 // The stack of level `dpl` from a 16- or 32-bit TSS, checked by SDM 2A "CALL" more-privilege.
 // `ext` is bit 0 of the error codes.

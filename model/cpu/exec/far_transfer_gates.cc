@@ -84,11 +84,13 @@ bool call_inner_level(Core& core, const FarPointer& to, const CallGate& gate, Co
       return false;
   }
   if (!push_return_address(core, stack, to, gate.size) ||
-      !check_target_rip(core, target.cs, gate.offset) || !mark_accessed(core, inner.located) ||
-      !commit_code(core, target, gate.offset))
+      !check_target_rip(core, target.cs, gate.offset) ||
+      !check_writes(core, stack, {&inner.located, &target.located}))
     return false;
-  state.seg[kSs] = segment_from({inner.ss.selector}, inner.located.descriptor);
+  // Pushes are made at the old CPL's translations: before CS.
   stack.commit();
+  if (!mark_accessed(core, inner.located) || !commit_code(core, target, gate.offset)) return false;
+  state.seg[kSs] = segment_from({inner.ss.selector}, inner.located.descriptor);
   return true;
 }
 
@@ -104,10 +106,12 @@ bool call_inner_level_64(Core& core, const FarPointer& to, const CallGate& gate,
   FarStack stack(core, ss, rsp, StackWidth::k64, cpl, 0);
   if (!stack.push(state.seg[kSs].selector, 8) || !stack.push(state.gpr[kRsp], 8) ||
       !push_return_address(core, stack, to, 8) ||
-      !check_target_rip(core, target.cs, gate.offset) || !commit_code(core, target, gate.offset))
+      !check_target_rip(core, target.cs, gate.offset) ||
+      !check_writes(core, stack, {&target.located}))
     return false;
-  state.seg[kSs] = ss;
   stack.commit();
+  if (!commit_code(core, target, gate.offset)) return false;
+  state.seg[kSs] = ss;
   return true;
 }
 
@@ -119,10 +123,11 @@ bool enter_same_level(Core& core, const FarPointer& to, const CallGate& gate, Co
                                              StackWidth::k64, state.cpl, 0)
                                   : FarStack::current(core);
   if (call && !push_return_address(core, stack, to, gate.size)) return false;
-  if (!check_target_rip(core, target.cs, gate.offset) || !commit_code(core, target, gate.offset))
+  if (!check_target_rip(core, target.cs, gate.offset) ||
+      !check_writes(core, stack, {&target.located}))
     return false;
   if (call) stack.commit();
-  return true;
+  return commit_code(core, target, gate.offset);
 }
 
 Outcome through_call_gate(Core& core, const FarPointer& to, const LocatedDescriptor& located) {

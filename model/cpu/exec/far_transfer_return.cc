@@ -29,15 +29,14 @@ template <unsigned size>
 Outcome return_outer(Core& core, FarStack& stack, u64 release, CodeTarget& target, u64 rip) {
   CoreState& state = core.state;
   u64 rsp, selector;
-  SegmentRegister ss;
+  ReturnStack to;
   stack.skip(release);
   if (!stack.pop(rsp, size) || !stack.pop(selector, size) ||
-      !read_return_stack(core, target, {static_cast<u16>(selector)}, ss) ||
-      !check_target_rip(core, target.cs, rip) || !commit_code(core, target, rip))
+      !read_return_stack(core, target, {static_cast<u16>(selector)}, to) ||
+      !check_target_rip(core, target.cs, rip) || !commit_return(core, target, to, rip))
     return Outcome::kFault;
-  state.seg[kSs] = ss;
-  const StackWidth width = state.mode64() ? StackWidth::k64 : stack_width(ss);
-  FarStack outer(core, ss, rsp, width, state.cpl, 0);
+  const StackWidth width = state.mode64() ? StackWidth::k64 : stack_width(to.ss);
+  FarStack outer(core, to.ss, rsp, width, state.cpl, 0);
   outer.skip(release);
   outer.commit();
   drop_privileged_segments(core);

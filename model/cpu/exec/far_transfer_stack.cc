@@ -1,4 +1,5 @@
 #include "model/cpu/exec/far_transfer.h"
+#include "model/base/check.h"
 #include "model/cpu/exec/memory.h"
 
 namespace vtsim::cpu {
@@ -24,13 +25,18 @@ bool FarStack::push(u64 value, unsigned size) {
   const u64 top = truncated(pointer_ - size);
   u64 lin;
   if (!linear(top, size, lin)) return false;
-  u8* host = cpl_ == core_.state.cpl ? write_pointer(core_, lin, size) : nullptr;
-  if (host != nullptr) {
-    std::memcpy(host, &value, size);
-  } else if (!core_.write_as(cpl_, lin, &value, size)) {
-    return false;
-  }
+  push_[pushes_++] = {lin, value, size};
   pointer_ = top;
+  return true;
+}
+
+bool FarStack::check_pushes() {
+  for (unsigned n = 0; n < pushes_; ++n) {
+    const Push& one = push_[n];
+    const bool known =
+        cpl_ == core_.state.cpl && write_pointer(core_, one.lin, one.size) != nullptr;
+    if (!known && !core_.write_as(cpl_, one.lin, nullptr, one.size)) return false;
+  }
   return true;
 }
 
@@ -41,9 +47,22 @@ bool FarStack::peek(u64 above_top, u64& value, unsigned size) {
   return core_.read_as(cpl_, lin, &value, size);
 }
 
-void FarStack::commit() const {
+void FarStack::commit() {
+  for (unsigned n = 0; n < pushes_; ++n) {
+    const bool written = core_.write_as(cpl_, push_[n].lin, &push_[n].value, push_[n].size);
+    SIM_CHECK(written, "a push that was checked fails");
+  }
+  pushes_ = 0;
   u64& rsp = core_.state.gpr[kRsp];
   rsp = Field{(8u << static_cast<u8>(width_)) - 1, 0}.put(rsp, pointer_);
+}
+
+bool check_writes(Core& core, FarStack& stack,
+                  std::initializer_list<const LocatedDescriptor*> segments) {
+  if (!stack.check_pushes()) return false;
+  for (const LocatedDescriptor* segment : segments)
+    if (!may_mark_accessed(core, *segment)) return false;
+  return true;
 }
 
 bool check_target_rip(Core& core, const SegmentRegister& cs, u64 rip, u32 ext) {
@@ -106,19 +125,30 @@ bool read_return_segment(Core& core, Selector selector, CodeTarget& target) {
 }
 
 bool read_return_stack(Core& core, const CodeTarget& target, Selector selector,
-                       SegmentRegister& ss) {
+                       ReturnStack& stack) {
   const unsigned cpl = target.cs.rpl();
   if (selector.is_null()) {
     const bool code64 = core.state.long_mode() && target.cs.rights[SegmentRights::L];
     if (!code64 || cpl == 3 || selector.rpl() != cpl) return fail(core, kGp, 0);
-    ss = null_segment(selector.value);
-    ss.rights.set(SegmentRights::DPL, cpl);
+    stack.ss = null_segment(selector.value);
+    stack.ss.rights.set(SegmentRights::DPL, cpl);
     return true;
   }
-  LocatedDescriptor located;
-  if (!check_stack_segment(core, selector, cpl, {kGp, 0}, located)) return false;
-  if (!mark_accessed(core, located)) return false;
-  ss = segment_from(selector, located.descriptor);
+  if (!check_stack_segment(core, selector, cpl, {kGp, 0}, stack.located)) return false;
+  stack.ss = segment_from(selector, stack.located.descriptor);
+  return true;
+}
+
+bool commit_return(Core& core, CodeTarget& target, ReturnStack& stack, u64 rip) {
+  const bool has_descriptor = stack.ss.usable();
+  if (has_descriptor && (!may_mark_accessed(core, stack.located) ||
+                         !may_mark_accessed(core, target.located) ||
+                         !mark_accessed(core, stack.located)))
+    return false;
+  if (!commit_code(core, target, rip)) return false;
+  if (has_descriptor)
+    stack.ss = segment_from({stack.ss.selector}, stack.located.descriptor);
+  core.state.seg[kSs] = stack.ss;
   return true;
 }
 

@@ -86,15 +86,11 @@ void enter_handler_flags(Core& core, const Gate& gate) {
 
 // ---- IA-32e mode
 
-// Pushes the whole frame at once where it lies on one page.
+// Pushes the whole frame at once, on one page or two.
 bool push_frame_64(Core& core, unsigned cpl, u64 top, const u64* words, unsigned count, u32 ext) {
   const u64 bottom = top - u64{count} * 8;
   if (!is_canonical(core, bottom) || !is_canonical(core, top - 1)) return fail(core, kSs_, ext);
-  if (Lin(bottom).page() == Lin(top - 1).page())
-    return core.write_as(cpl, bottom, words, count * 8);
-  for (unsigned n = count; n-- > 0;)
-    if (!core.write_as(cpl, bottom + u64{n} * 8, &words[n], 8)) return false;
-  return true;
+  return core.write_as(cpl, bottom, words, count * 8);
 }
 
 bool handler_stack_64(Core& core, const Gate& gate, unsigned cpl, u64& rsp) {
@@ -124,8 +120,10 @@ bool deliver_in_ia32e_mode(Core& core, const Event& event) {
                        saved_rflags(core, event), state.gpr[kRsp],         state.seg[kSs].selector};
   const unsigned skipped = event.has_error_code ? 0 : 1;
   const unsigned count = 6 - skipped;
-  if (!push_frame_64(core, cpl, rsp, frame + skipped, count, gate.ext)) return false;
-  if (!check_target_rip(core, target.cs, gate.offset(), gate.ext)) return false;
+  if (!check_target_rip(core, target.cs, gate.offset(), gate.ext) ||
+      !may_mark_accessed(core, target.located) ||
+      !push_frame_64(core, cpl, rsp, frame + skipped, count, gate.ext))
+    return false;
   const bool inner = cpl < state.cpl;
   if (!commit_code(core, target, gate.offset())) return false;
   if (inner) {
@@ -174,10 +172,11 @@ bool enter_inner_level(Core& core, const Event& event, const Gate& gate, CodeTar
   if (!push(state.seg[kSs].selector) || !push(state.gpr[kRsp]) || !push_return(core, event, push))
     return false;
   if (!check_target_rip(core, target.cs, gate.low.gate_offset(), gate.ext)) return false;
+  if (!check_writes(core, stack, {&inner.located, &target.located})) return false;
+  stack.commit();
   if (!mark_accessed(core, inner.located) || !commit_code(core, target, gate.low.gate_offset()))
     return false;
   state.seg[kSs] = segment_from({inner.ss.selector}, inner.located.descriptor);
-  stack.commit();
   if (from_v8086)
     for (const SegmentName name : {kGs, kFs, kDs, kEs}) state.seg[name] = null_segment(0);
   return true;
@@ -189,9 +188,9 @@ bool enter_same_level(Core& core, const Event& event, const Gate& gate, CodeTarg
   const FramePusher push{stack, gate.is_16bit() ? 2u : 4u};
   if (!push_return(core, event, push)) return false;
   if (!check_target_rip(core, target.cs, gate.low.gate_offset(), gate.ext)) return false;
-  if (!commit_code(core, target, gate.low.gate_offset())) return false;
+  if (!check_writes(core, stack, {&target.located})) return false;
   stack.commit();
-  return true;
+  return commit_code(core, target, gate.low.gate_offset());
 }
 
 // SDM 2A "INT n", TASK-GATE.
@@ -204,7 +203,9 @@ bool enter_task(Core& core, const Event& event, const Gate& gate) {
   if (!switch_task(core, request)) return false;
   if (!event.has_error_code) return true;
   FarStack stack = FarStack::current(core, gate.ext);
-  if (!stack.push(event.error_code, tss_is_32bit(core.state.seg[kTr]) ? 4 : 2)) return false;
+  if (!stack.push(event.error_code, tss_is_32bit(core.state.seg[kTr]) ? 4 : 2) ||
+      !stack.check_pushes())
+    return false;
   stack.commit();
   return true;
 }

@@ -14,7 +14,7 @@ constexpr Field kPointerOffset{15, 0}, kPointerSegment{31, 16};
 
 bool push_real_frame(Core& core, FarStack& stack, u64 flags, const Event& event) {
   return stack.push(flags, 2) && stack.push(core.state.seg[kCs].selector, 2) &&
-         stack.push(saved_rip(core, event), 2);
+         stack.push(saved_rip(core, event), 2) && stack.check_pushes();
 }
 
 }  // namespace

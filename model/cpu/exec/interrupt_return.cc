@@ -134,19 +134,18 @@ Outcome return_to_v8086(Core& core, FarStack& stack, ReturnFrame& frame) {
 Outcome return_with_stack(Core& core, const ReturnFrame& frame, CodeTarget& target,
                           unsigned size) {
   CoreState& state = core.state;
-  SegmentRegister ss;
-  if (!read_return_stack(core, target, {static_cast<u16>(frame.ss)}, ss) ||
+  ReturnStack to;
+  if (!read_return_stack(core, target, {static_cast<u16>(frame.ss)}, to) ||
       !check_target_rip(core, target.cs, frame.rip))
     return Outcome::kFault;
   const unsigned old_cpl = state.cpl;
   const u64 mask = changeable_flags(core, old_cpl);
-  if (!commit_code(core, target, frame.rip)) return Outcome::kFault;
-  state.seg[kSs] = ss;
+  if (!commit_return(core, target, to, frame.rip)) return Outcome::kFault;
   if (state.mode64()) {
     state.gpr[kRsp] = frame.rsp;
   } else {
     // A 16-bit stack segment gets SP only.
-    const unsigned width = ss.rights[SegmentRights::DB] ? 32 : 16;
+    const unsigned width = to.ss.rights[SegmentRights::DB] ? 32 : 16;
     u64& rsp = state.gpr[kRsp];
     rsp = width == 32 ? frame.rsp & low_mask(32) : Field{15, 0}.put(rsp, frame.rsp);
   }
@@ -156,7 +155,7 @@ Outcome return_with_stack(Core& core, const ReturnFrame& frame, CodeTarget& targ
   return Outcome::kJump;
 }
 
-Outcome return_to_same_level(Core& core, const FarStack& stack, const ReturnFrame& frame,
+Outcome return_to_same_level(Core& core, FarStack& stack, const ReturnFrame& frame,
                              CodeTarget& target, unsigned size) {
   if (!check_target_rip(core, target.cs, frame.rip)) return Outcome::kFault;
   const u64 mask = changeable_flags(core, core.state.cpl);

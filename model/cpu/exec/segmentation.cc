@@ -135,6 +135,11 @@ bool read_upper_half(Core& core, Selector selector, Blame blame, const LocatedDe
   return read_implicit(core, low.lin + 8, out);
 }
 
+bool may_mark_accessed(Core& core, const LocatedDescriptor& located) {
+  return Reg<Descriptor>(located.descriptor.raw)[kDescriptorAccessed] ||
+         may_write_implicit(core, located.lin + 5, 1);
+}
+
 bool mark_accessed(Core& core, LocatedDescriptor& located) {
   Reg<Descriptor> raw(located.descriptor.raw);
   if (raw[kDescriptorAccessed]) return true;

@@ -68,6 +68,11 @@ inline bool write_implicit(Core& core, u64 lin, const T& value) {
   return core.write_system(nullptr, lin, &value, sizeof(T));
 }
 
+// Checks that such a write would succeed, and writes nothing.
+inline bool may_write_implicit(Core& core, u64 lin, unsigned size) {
+  return core.write_system(nullptr, lin, nullptr, size);
+}
+
 // Linear addresses have 32 bits outside IA-32e mode.
 inline u64 table_linear(const Core& core, u64 base, u64 offset) {
   const u64 lin = base + offset;
@@ -88,6 +93,8 @@ bool read_descriptor(Core& core, Selector selector, Blame blame, LocatedDescript
 bool read_upper_half(Core& core, Selector selector, Blame blame, const LocatedDescriptor& low,
                      u64& out);
 
+// Checks that mark_accessed() would succeed.
+bool may_mark_accessed(Core& core, const LocatedDescriptor& located);
 // Sets the accessed bit in memory and in the copy where it is clear.
 bool mark_accessed(Core& core, LocatedDescriptor& located);
 

@@ -242,7 +242,27 @@ bool load_cr3(Core& core, const TaskImage& image, u32 ext) {
   return true;
 }
 
-// The writes of both TSSs and the busy bits; nothing that the old task sees has changed if one fails.
+// "Checks that the current (old) TSS, new TSS, and all segment descriptors used in the task switch are
+// paged into system memory": every write of leave_old_task(), before it makes any.
+bool check_paged_in(Core& core, const TaskSwitch& request, const NewTask& task) {
+  constexpr unsigned kAccessByte = 5;
+  const SegmentRegister& tr = core.state.seg[kTr];
+  const bool wide = tss_is_32bit(tr);
+  const u64 saved = table_linear(core, tr.base, wide ? kSaved32 : kSaved16);
+  if (!may_write_implicit(core, saved, wide ? kSavedBytes32 : kSavedBytes16)) return false;
+  if (nests(request.cause)) {
+    if (!may_write_implicit(core, task.base(), sizeof(u16))) return false;
+  } else {
+    LocatedDescriptor old;
+    if (!read_descriptor(core, {tr.selector}, {kTs, 0}, old) ||
+        !may_write_implicit(core, old.lin + kAccessByte, 1))
+      return false;
+  }
+  return request.cause == TaskSwitchCause::kIret ||
+         may_write_implicit(core, task.located.lin + kAccessByte, 1);
+}
+
+// The writes of both TSSs and the busy bits.
 bool leave_old_task(Core& core, const TaskSwitch& request, NewTask& task) {
   const bool returns = request.cause == TaskSwitchCause::kIret;
   u64 rflags = request.saved_rflags;
@@ -289,7 +309,9 @@ bool switch_task(Core& core, TaskSwitch& request) {
   if (state.view.non_root) return leave_guest_instead(core, request);
   if (!tr.usable() || tr.limit < old_smallest)
     return fail(core, kTs, Selector{tr.selector}.error(request.ext));
-  if (!read_image(core, task, image) || !leave_old_task(core, request, task)) return false;
+  if (!read_image(core, task, image) || !check_paged_in(core, request, task) ||
+      !leave_old_task(core, request, task))
+    return false;
 
   request.committed = true;
   state.seg[kTr] = segment_from(task.selector, task.located.descriptor);

@@ -51,12 +51,9 @@ bool is_left_out(const Decoded& in) {
 
 // Where KVM's emulator parts from the manual: with an operand-size prefix it pushes 32-bit items for
 // INT (SDM 2A "INT n", REAL-ADDRESS-MODE), and for ENTER goes by the stack's size (SDM 2A "ENTER").
-// Where we do: a far CALL beyond the limit of CS has already written below the stack pointer.
 bool is_known_deviation(const Decoded& in) {
   if (!in.has(ZYDIS_ATTRIB_HAS_OPERANDSIZE)) return false;
-  const bool far_call = in.mnemonic() == ZYDIS_MNEMONIC_CALL &&
-                        in.ins.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
-  return far_call || in.mnemonic() == ZYDIS_MNEMONIC_INT ||
+  return in.mnemonic() == ZYDIS_MNEMONIC_INT ||
          in.mnemonic() == ZYDIS_MNEMONIC_INT3 || in.mnemonic() == ZYDIS_MNEMONIC_INTO ||
          in.mnemonic() == ZYDIS_MNEMONIC_ENTER;
 }
