@@ -23,6 +23,28 @@ Decoder::Decoder(const DecoderOptions& options) {
   }
 }
 
+namespace {
+
+// SDM 2A "Special Cases of REX Encodings": with mod = 00B, base 101B of a SIB byte means no base but
+// a 32-bit displacement, whatever REX.B is. Zydis 4.0 takes R13D with 32-bit addresses.
+void mend_sib_without_base(Decoded& out) {
+  constexpr u8 kNoBase = 5;
+  if (!out.has(ZYDIS_ATTRIB_HAS_SIB) || out.ins.raw.modrm.mod != 0 ||
+      out.ins.raw.sib.base != kNoBase)
+    return;
+  for (unsigned n = 0; n < out.ins.operand_count; ++n) {
+    ZydisDecodedOperand& operand = out.operand[n];
+    if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY ||
+        operand.encoding != ZYDIS_OPERAND_ENCODING_MODRM_RM)
+      continue;
+    operand.mem.base = ZYDIS_REGISTER_NONE;
+    operand.mem.disp.has_displacement = ZYAN_TRUE;
+    operand.mem.disp.value = out.ins.raw.disp.value;
+  }
+}
+
+}  // namespace
+
 DecodeStatus Decoder::decode(std::span<const u8> code, CodeSize size, u64 rip, Decoded& out) const {
   const auto bytes = std::min<std::size_t>(code.size(), ZYDIS_MAX_INSTRUCTION_LENGTH);
   const ZyanStatus status = ZydisDecoderDecodeFull(
@@ -33,6 +55,7 @@ DecodeStatus Decoder::decode(std::span<const u8> code, CodeSize size, u64 rip, D
       if (out.ins.mnemonic == ZYDIS_MNEMONIC_MOVSD) out.ins.mnemonic = kStringMovsd;
       if (out.ins.mnemonic == ZYDIS_MNEMONIC_CMPSD) out.ins.mnemonic = kStringCmpsd;
     }
+    mend_sib_without_base(out);
     return DecodeStatus::kOk;
   }
   if (status == ZYDIS_STATUS_NO_MORE_DATA)

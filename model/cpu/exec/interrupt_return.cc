@@ -22,8 +22,10 @@ constexpr u64 kKeptByRealMode = Rflags::VM.mask() | Rflags::VIF.mask() | Rflags:
 
 // RFLAGS as IRET loads it; the caller calls mode_changed() afterwards.
 void load_flags(Core& core, u64 image, u64 mask, unsigned size) {
-  // Without enabled breakpoints nobody can tell RF from its absence after the next instruction.
-  if (Dr7::ENABLES.get(core.state.dr7) == 0) image &= ~Rflags::RF.mask();
+  // Without enabled breakpoints and a single-step trap nobody can tell RF from its absence after the
+  // next instruction.
+  const bool single_steps = Reg<Rflags>(core.state.rflags_other)[Rflags::TF];
+  if (Dr7::ENABLES.get(core.state.dr7) == 0 && !single_steps) image &= ~Rflags::RF.mask();
   if (size == 2) mask &= low_mask(16);
   mask |= Rflags::RF.mask();
   change_rflags(core, size == 2 ? image & low_mask(16) : image, mask);

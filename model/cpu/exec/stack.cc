@@ -206,7 +206,8 @@ Outcome enter(Core& core, const Op& op) {
     return store_at(core, op, kSs, top, value);
   };
   if (!push_value(static_cast<T>(frame))) return Outcome::kFault;
-  const u64 new_frame = top;
+  // SDM 2 "ENTER": FrameTemp is ESP for 32-bit operands, even on a 16-bit stack.
+  const u64 new_frame = (core.state.gpr[kRsp] & ~low_mask(8u << stack)) | top;
   for (i64 n = 1; n < op.disp; ++n) {
     T copied;
     frame = truncate(frame - sizeof(T), stack);

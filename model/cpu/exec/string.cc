@@ -61,9 +61,13 @@ u64 move_some(Core& core, const Op& op, StringRegisters& regs, u64 limit) {
   const bool down = direction_down(core);
   const u8 segment = op.mem.segment();
   u64 from, to;
-  if (!segment_to_linear(core, segment, regs.source(), sizeof(T), Intent::kRead, from) ||
-      !segment_to_linear(core, kEs, regs.destination(), sizeof(T), Intent::kWrite, to))
+  if (!segment_to_linear(core, segment, regs.source(), sizeof(T), Intent::kRead, from)) return 0;
+  if (!segment_to_linear(core, kEs, regs.destination(), sizeof(T), Intent::kWrite, to)) {
+    const Event raised = core.raised;  // the source is read first
+    T value;
+    if (load_linear(core, op, from, value)) core.raise(raised);
     return 0;
+  }
   u64 count = 1;
   if (limit > 1) {
     count = std::min({limit, elements_on_page<T>(core, segment, regs.source(), from, down),
@@ -271,7 +275,8 @@ Outcome lods(Core& core, const Op& op) {
   }
 }
 
-// SDM 2 "REP": after a fault RFLAGS is as it was before the instruction.
+// SDM 2 "REP": after a fault RFLAGS is as it was before the instruction. A single-step trap between
+// two iterations sees what the last one has set.
 template <class T, Repeat kind, class Some, class Commit>
 Outcome compare_strings(Core& core, const Op& op, Some some, Commit commit) {
   Compared<T> last;
@@ -286,7 +291,10 @@ Outcome compare_strings(Core& core, const Op& op, Some some, Commit commit) {
       stop = done != 0 && last.stops(kind);
       return done;
     };
+    const bool single_steps = Reg<Rflags>(core.state.rflags_other)[Rflags::TF];
     const Outcome outcome = repeat(core, op, step, commit);
+    if (outcome == Outcome::kFault && single_steps && core.chain_end == ChainEnd::kSynchronize)
+      record_flags(core.state.lazy, FlagKind::kSub, last.a, last.b);
     if (outcome != Outcome::kNext) return outcome;
   }
   record_flags(core.state.lazy, FlagKind::kSub, last.a, last.b);

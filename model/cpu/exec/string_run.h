@@ -112,7 +112,7 @@ inline Outcome repeat(Core& core, const Op& op, Step step, Commit commit) {
     }
     const u64 done = step(registers, std::min(registers.count(), budget + paid), stop);
     if (done == 0) {
-      leave();
+      if (!prepaid) leave();  // a fault of the first iteration changes no register
       return Outcome::kFault;
     }
     registers.count_down(done);
