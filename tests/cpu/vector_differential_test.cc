@@ -260,22 +260,6 @@ bool host_has(ZydisISASet isa) {
   }
 }
 
-bool is_approximation(Mnemonic m) {
-  switch (m) {
-    case ZYDIS_MNEMONIC_RCPPS:
-    case ZYDIS_MNEMONIC_RCPSS:
-    case ZYDIS_MNEMONIC_RSQRTPS:
-    case ZYDIS_MNEMONIC_RSQRTSS:
-    case ZYDIS_MNEMONIC_VRCPPS:
-    case ZYDIS_MNEMONIC_VRCPSS:
-    case ZYDIS_MNEMONIC_VRSQRTPS:
-    case ZYDIS_MNEMONIC_VRSQRTSS:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // Indices of gathers stay within the page of data.
 void limit_gather_indices(const VectorForm& form, VectorMachineState& s) {
   const std::string name = ZydisMnemonicGetString(form.mnemonic);

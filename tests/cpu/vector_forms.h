@@ -22,6 +22,23 @@ struct VectorForm {
   int immediate_at = -1;  // offset of an immediate byte that may be varied
 };
 
+// Results that processors may choose: vector_approximation_test.cc.
+inline bool is_approximation(Mnemonic m) {
+  switch (m) {
+    case ZYDIS_MNEMONIC_RCPPS:
+    case ZYDIS_MNEMONIC_RCPSS:
+    case ZYDIS_MNEMONIC_RSQRTPS:
+    case ZYDIS_MNEMONIC_RSQRTSS:
+    case ZYDIS_MNEMONIC_VRCPPS:
+    case ZYDIS_MNEMONIC_VRCPSS:
+    case ZYDIS_MNEMONIC_VRSQRTPS:
+    case ZYDIS_MNEMONIC_VRSQRTSS:
+      return true;
+    default:
+      return false;
+  }
+}
+
 class VectorForms {
  public:
   VectorForms() {

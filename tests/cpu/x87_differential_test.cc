@@ -2,43 +2,21 @@
 // the formats, in every rounding and precision mode, with exceptions masked and unmasked.
 
 #include <catch2/catch.hpp>
-#include <set>
 
 #include "tests/cpu/x87_comparison.h"
+#include "tests/cpu/x87_forms.h"
 
 using namespace vtsim;
 using namespace vtsim::cpu;
+using test::is_exact_x87;
+using test::x87_instruction;
 using test::X87Comparison;
 using test::X87Generator;
 
 namespace {
 
-// What is left to the processor, or changes more than the test looks at.
-bool is_exact(u8 first, u8 modrm) {
-  const u64 reg = bits(modrm, 5, 3);
-  const bool memory = modrm < 0xC0;
-  if (first == 0xD9) {
-    if (memory) return reg != 4 && reg != 6 && reg != 1;  // FLDENV, FNSTENV; /1 is undefined
-    static const std::set<u8> kTranscendental = {0xF0, 0xF1, 0xF2, 0xF3, 0xF9, 0xFB, 0xFE, 0xFF};
-    return !kTranscendental.contains(modrm);
-  }
-  if (first == 0xDB && memory) return reg != 4 && reg != 6;
-  if (first == 0xDD && memory) return reg != 4 && reg != 5 && reg != 6;
-  if (first == 0xDF) {
-    if (memory) return reg != 4;  // FBLD of what is not a decimal number
-    return modrm != 0xE0;         // FNSTSW AX
-  }
-  return true;
-}
-
-bool decodes(u8 first, u8 modrm) {
-  const u8 code[] = {first, modrm, 0, 0, 0, 0, 0, 0};
-  Decoded in;
-  return Decoder(DecoderOptions{}).decode(code, CodeSize::k64, 0, in) == DecodeStatus::kOk;
-}
-
 void compare_opcode(X87Comparison& comparison, u8 first, u8 modrm, unsigned cases) {
-  if (!decodes(first, modrm) || !is_exact(first, modrm)) return;
+  if (!x87_instruction(first, modrm) || !is_exact_x87(first, modrm)) return;
   comparison.assemble({first, modrm});
   X87Generator generator(first * 256u + modrm);
   unsigned failures = 0;
