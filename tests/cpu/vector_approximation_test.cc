@@ -84,3 +84,49 @@ TEST_CASE("RSQRTPS: within 1.5 * 2^-12, and its special cases") {
   CHECK(rsqrt.of(0xBF800000) == 0xFFC00000);
   CHECK(rsqrt.of(0x7F800001) == 0x7FC00001);
 }
+
+TEST_CASE("RCPSS, RSQRTSS and the VEX forms: the packed ones' values in the elements they write") {
+  struct Form {
+    const char* name;
+    std::vector<u8> code;  // destination 1, first source 3 (VEX), source 2
+    unsigned computed;     // elements
+    u8 upper_from;         // register of the rest of the low half: 1 legacy, 3 VEX scalar
+    bool clears_above;     // bits 255:128 where they are not computed
+  };
+  const Form forms[] = {
+      {"RCPSS", {0xF3, 0x0F, 0x53, 0xCA}, 1, 1, false},
+      {"RSQRTSS", {0xF3, 0x0F, 0x52, 0xCA}, 1, 1, false},
+      {"VRCPSS", {0xC5, 0xE2, 0x53, 0xCA}, 1, 3, true},
+      {"VRSQRTSS", {0xC5, 0xE2, 0x52, 0xCA}, 1, 3, true},
+      {"VRCPPS xmm", {0xC5, 0xF8, 0x53, 0xCA}, 4, 0, true},
+      {"VRSQRTPS xmm", {0xC5, 0xF8, 0x52, 0xCA}, 4, 0, true},
+      {"VRCPPS ymm", {0xC5, 0xFC, 0x53, 0xCA}, 8, 0, true},
+      {"VRSQRTPS ymm", {0xC5, 0xFC, 0x52, 0xCA}, 8, 0, true},
+  };
+  for (const Form& form : forms) {
+    INFO(form.name);
+    Approximation packed(form.code[form.code.size() - 2]);
+    test::BareMachine machine;
+    machine.enter_long_mode();
+    std::vector<u8> code = form.code;
+    code.push_back(0xF4);
+    machine.put(0x10000, code.data(), code.size());
+    u32 reg[4][8];
+    for (u32 r = 0; r < 4; ++r)
+      for (u32 n = 0; n < 8; ++n) reg[r][n] = 0x40000000 + r * 0x01234567 + n * 0x00345678;
+    for (unsigned r = 0; r < 4; ++r)
+      std::memcpy(machine.state().vector.reg[r], reg[r], sizeof reg[r]);
+    machine.state().rip = 0x10000;
+    machine.run(2);
+    u32 result[8];
+    std::memcpy(result, machine.state().vector.reg[1], sizeof result);
+    for (unsigned n = 0; n < 8; ++n) {
+      INFO("element " << n);
+      const u32 expected = n < form.computed   ? packed.of(reg[2][n])
+                           : n < 4             ? reg[form.upper_from][n]
+                           : form.clears_above ? 0
+                                               : reg[1][n];
+      CHECK(result[n] == expected);
+    }
+  }
+}

@@ -163,7 +163,6 @@ constexpr InstructionRow kRows[] = {
     hint_row(ZYDIS_MNEMONIC_PREFETCHT0),
     hint_row(ZYDIS_MNEMONIC_PREFETCHT1),
     hint_row(ZYDIS_MNEMONIC_PREFETCHT2),
-    hint_row(ZYDIS_MNEMONIC_CLDEMOTE),
     hint_row(ZYDIS_MNEMONIC_LFENCE),
     hint_row(ZYDIS_MNEMONIC_MFENCE),
     hint_row(ZYDIS_MNEMONIC_SFENCE),
