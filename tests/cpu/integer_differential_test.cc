@@ -56,6 +56,7 @@ constexpr Group kGroups[] = {
     {"MSR and counter", msr_rows},
     {"I/O", io_rows},
     {"state save", state_save_rows},
+    {"VMX", vmx_rows},  // outside VMX operation
 };
 constexpr const char* kUndefinedGroup = "undefined encodings";
 
