@@ -213,10 +213,11 @@ bool Core::alignment_checks_on() const { return alignment_checked(state); }
 
 // Every access is looked at one by one.
 bool Core::arrays_closed() const {
-  return observe_ || alignment_checked(state) || has_data_breakpoints(*this);
+  return alignment_checked(state) || has_data_breakpoints(*this);
 }
 
 void Core::mode_changed() {
+  ++mode_changes_;
   if (in_chain_ && state.shadow == kShadowSti) state.shadow = kNoShadow;  // not STI's doing
   mode = mode_of(state);
   paging_->registers_changed();
@@ -234,6 +235,7 @@ bool Core::must_be_careful() const {
 
 void Core::observe_instructions(bool on) {
   observe_ = on;
+  paging_->forget_host_pointers();  // the arrays' entries for writes are of two kinds
   mode_changed();
 }
 
@@ -346,6 +348,7 @@ void Core::deliver(const Event& event) {
   end_stale_shadow();
   ++cycle_;
   deliver_event(*this, event);
+  if (observe_) environment_.observer.on_delivered(*this, event);
 }
 
 // Carries out what an instruction, a fetch or a check has recorded.
@@ -396,7 +399,7 @@ void Core::run_carefully() {
   if (const u64 hits = instruction_breakpoints(*this); hits != 0 && state.shadow != kShadowMovSs)
     return deliver({.vector = kDb, .dr6_bits = hits});
   const bool resume = (state.rflags_other & Rflags::RF.mask()) != 0;
-  Block* alone = find_block(mode.with(ModeBits::ALONE, 1));
+  Block* alone = find_block_alone();
   if (alone == nullptr) return settle();
   single_step = (state.rflags_other & Rflags::TF.mask()) != 0;
   const u8 shadow = state.shadow;
@@ -414,7 +417,7 @@ void Core::run_carefully() {
   }
   if (has_recorded()) return settle();
   if (resume) state.rflags_other &= ~Rflags::RF.mask();
-  if (observe_) environment_.observer.on_retire(*this, rip, code_of(*alone));
+  if (observe_) environment_.observer.on_retire(*this, rip, alone->code_alone());
   if (state.shadow == kShadowMovSs) return;
   // SDM 3B "Single-Stepping on Branches": only where control went elsewhere.
   const bool went_on = state.rip == alone->successor[0] || state.rip == rip;
@@ -469,7 +472,7 @@ void Core::run_until(u64 cycle) {
     }
     Block* next = find_block(mode);
     if (next != nullptr && next->instructions > budget)
-      next = find_block(mode.with(ModeBits::ALONE, 1));
+      next = find_block_alone();
     if (next == nullptr) {
       settle();
       continue;

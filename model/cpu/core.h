@@ -103,6 +103,7 @@ class Core {
   // derives `mode` and `tlb` anew. Cheap. The instruction must end its block (Flow::kBranch or
   // Flow::kSynchronize).
   void mode_changed();
+  u64 mode_changes() const { return mode_changes_; }  // how often so far
 
   // Ends the chain before the next block is entered: the budget is used up as if by magic, and run()
   // looks at events and deadlines again.
@@ -188,7 +189,7 @@ class Core {
 
   void power_on();  // SDM 3A "Processor Management and Initialization > Initialization Overview"
 
-  // From now on every instruction runs alone, and `observer.on_retire` sees it.
+  // From now on every instruction runs alone; `observer` sees it, its stores, and each delivery.
   void observe_instructions(bool on);
 
   // The physical memory map changed (bus callback).
@@ -218,7 +219,8 @@ class Core {
   }
   bool must_be_careful() const;
   u64 linear_rip() const;
-  std::span<const u8> code_of(const Block& block) const;
+  Block* find_block_alone();
+  bool store_observed(u64 lin, unsigned size, const u8* data);
   mmu::WalkResult walk(u64 lin, mmu::Access access);
   void announce_flush(std::string_view cause, u64 operand);
   void announce_state(std::string_view what, u64 detail = 0);
@@ -248,6 +250,7 @@ class Core {
   Ps event_deadline_ = kNever;
   u64 event_cycle_ = ~u64{0};
   u64 cache_generation_ = 0;
+  u64 mode_changes_ = 0;
   bool observe_ = false;
   bool leave_ = false;
   bool takes_turns_ = false;  // run_until() is to return, this once

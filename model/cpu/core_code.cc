@@ -19,14 +19,6 @@ u64 linear_of_rip(const CoreState& state, u64 rip) {
 
 u64 Core::linear_rip() const { return linear_of_rip(state, state.rip); }
 
-// Bytes of a block, where they lie in plain memory and on one page.
-std::span<const u8> Core::code_of(const Block& running) const {
-  if (running.hpa == ~u64{0} || running.second_page != ~u64{0}) return {};
-  const HostPage page = environment_.bus.host_page(Hpa(running.hpa).page(), state.in_smm);
-  if (page.read == nullptr) return {};
-  return {page.read + (running.hpa & kPageOffsetMask), running.bytes};
-}
-
 // The host-physical page of an instruction fetch; false: raised.
 bool Core::translate_fetch(u64 lin, u64& hpa_page) {
   const FetchEntry& entry = tlb->fetch[HostTlb::fetch_index(lin)];
@@ -69,6 +61,22 @@ Block* Core::find_block(Mode wanted) {
     environment_.shared.blocks.drop(key.hpa, 1);
   }
   return build_block(key, cs_bytes);
+}
+
+// The instruction at RIP as a block of its own, by the table of recent targets.
+Block* Core::find_block_alone() {
+  const Mode wanted = mode.with(ModeBits::ALONE, 1);
+  const u64 lin = linear_rip();
+  auto& [cached_lin, cached] = jump_cache[jump_cache_index(lin)];
+  if (cached_lin == lin && cached != nullptr && cached->mode == wanted && cached->rip == state.rip &&
+      fetch_page_matches(lin, *cached))
+    return cached;
+  Block* found = find_block(wanted);
+  if (found != nullptr && !mode[ModeBits::CS_LIMITED]) {
+    cached_lin = lin;
+    cached = found;
+  }
+  return found;
 }
 
 Block* Core::build_block(const BlockCache::Key& key, u64 cs_bytes) {

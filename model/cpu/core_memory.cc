@@ -188,8 +188,11 @@ bool Core::access_bytes(const Op* op, u64 lin, u8* read_into, const u8* write_fr
     return read_page_piece(op, head_page, lin, read_into, first) &&
            (first == size || read_page_piece(op, tail_page, tail_lin, read_into + first, size - first));
   }
-  return write_page_piece(op, head_page, lin, write_from, first) &&
-         (first == size || write_page_piece(op, tail_page, tail_lin, write_from + first, size - first));
+  const bool written =
+      write_page_piece(op, head_page, lin, write_from, first) &&
+      (first == size || write_page_piece(op, tail_page, tail_lin, write_from + first, size - first));
+  if (written && observe_) environment_.observer.on_store(*this, lin, {write_from, size});
+  return written;
 }
 
 // Non-canonical addresses of accesses that handlers form without segmentation_to_linear.
@@ -236,7 +239,17 @@ const u8* Core::slow_read(const Op& op, u64 lin, unsigned size) {
   return scratch;
 }
 
+// A store to a page that the arrays hold for observed runs.
+bool Core::store_observed(u64 lin, unsigned size, const u8* data) {
+  u8* host = tlb->observed_write(lin, size);
+  if (host == nullptr) return false;
+  std::memcpy(host, data, size);
+  environment_.observer.on_store(*this, lin, {data, size});
+  return true;
+}
+
 bool Core::slow_write(const Op& op, u64 lin, unsigned size, const u8* data) {
+  if (observe_ && store_observed(lin, size, data)) return true;
   if (!check_canonical(&op, lin, size)) return false;
   if (alignment_checks_on() && misaligned(lin, size)) {
     raise(kAc, 0);
@@ -251,8 +264,12 @@ bool Core::slow_write(const Op& op, u64 lin, unsigned size, const u8* data) {
     const HostPage page =
         is_apic_page(hpa) ? HostPage{} : environment_.bus.host_page(hpa.page(), state.in_smm);
     if (page.write != nullptr && !environment_.shared.blocks.page_is_watched(hpa.page().value)) {
-      if (may_be_cached(lin)) tlb->fill_write(lin, page.write, t.page_shift);
+      if (may_be_cached(lin)) {
+        observe_ ? tlb->fill_observed_write(lin, page.write, t.page_shift)
+                 : tlb->fill_write(lin, page.write, t.page_shift);
+      }
       std::memcpy(page.write + hpa.page_offset(), data, size);
+      if (observe_) environment_.observer.on_store(*this, lin, {data, size});
       return true;
     }
   }
@@ -262,6 +279,7 @@ bool Core::slow_write(const Op& op, u64 lin, unsigned size, const u8* data) {
 }
 
 bool Core::probe_write(const Op& op, u64 lin, unsigned size) {
+  if (observe_ && tlb->observed_write(lin, size) != nullptr) return true;
   if (!check_canonical(&op, lin, size)) return false;
   if (alignment_checks_on() && misaligned(lin, size)) {
     raise(kAc, 0);

@@ -26,7 +26,11 @@ class CoreObserver {
  public:
   virtual ~CoreObserver() = default;
   virtual void on_retire(const Core&, u64 /*rip*/, std::span<const u8> /*code*/) {}
+  // Bytes that the running instruction, or the delivery of an event, has written.
+  virtual void on_store(const Core&, u64 /*lin*/, std::span<const u8> /*bytes*/) {}
+  // Before an event is delivered (always), and after it (like on_retire).
   virtual void on_event(const Core&, const Event&) {}
+  virtual void on_delivered(const Core&, const Event&) {}
   virtual void on_marker(Core&, u32 /*code*/, u64 /*rax*/, u64 /*rdx*/) {}
   // Something that is not modelled, by name; said once by the receiver.
   virtual void on_unmodelled(const Core&, std::string_view /*what*/) {}

@@ -3,6 +3,9 @@
 // them. Ops are a plain, complete description: the interpreter calls `handler`, a translator may
 // read the fields.
 
+#include <cstddef>
+#include <span>
+
 #include "model/base/bits.h"
 
 namespace vtsim::cpu {
@@ -84,9 +87,16 @@ struct Block {
   Mode mode;
   u16 instructions;
   u16 bytes;
+  bool integers_only;  // of a block that runs alone: changes general registers, RFLAGS, memory, RIP
   u64 second_page;     // host-physical page of the tail when the code crosses a page, else ~0
   Block* hash_next;
   Op ops[];
+
+  // The bytes of an instruction that runs alone: the op behind it, which closes the block, has room.
+  std::span<const u8> code_alone() const {
+    return {reinterpret_cast<const u8*>(&ops[1].disp), bytes};
+  }
 };
+static_assert(offsetof(Op, imm) == offsetof(Op, disp) + sizeof(Op::disp));
 
 }  // namespace vtsim::cpu

@@ -93,9 +93,11 @@ void declare_results(CLI::App* app, RawOptions& raw) {
   one(app, "--trace-window", raw.trace_window, "FROM:TO",
       "trace only between these: instructions of the core, or times such as 1.5ms", kResults);
   one(app, "--commit-log", raw.commit_log, "FILE[.zst]",
-      "write a line for each retired instruction and the hash of them all; /dev/null: only the "
-      "hash",
+      "write a line for each retired instruction and each delivered event, with the registers and "
+      "the memory that it wrote, and the hash of them all; /dev/null: only the hash",
       kResults);
+  one(app, "--commit-log-window", raw.commit_log_window, "FROM:TO",
+      "write only the lines of these instructions of a core; the hash is of all", kResults);
   app->add_flag("--commit-log-disassembly", raw.disassemble, "with disassembly")->group(kResults);
   one(app, "--progress", raw.progress, "auto|always|never",
       "a line with simulated time, MIPS and how far the run is (default auto)", kResults);

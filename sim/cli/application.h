@@ -26,7 +26,7 @@ struct RawOptions {
   bool no_reboot = false;
   std::vector<std::string> stats;
   std::string trace, trace_file, trace_window;
-  std::string commit_log;
+  std::string commit_log, commit_log_window;
   bool disassemble = false;
   std::string progress = "auto";
 

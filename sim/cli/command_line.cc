@@ -167,6 +167,11 @@ RunOptions parse_run(const Application& application) {
   options.stats_paths = raw.stats;
   options.trace = parse_trace(run, raw);
   options.commit_log = raw.commit_log;
+  if (run.count("--commit-log-window") > 0) {
+    if (raw.commit_log.empty())
+      refuse("--commit-log-window", "there is no log", "--commit-log FILE too");
+    parse_commit_log_window(raw.commit_log_window, options);
+  }
   options.commit_log_disassembly = raw.disassemble;
   options.progress = parse_progress(raw.progress);
   return options;

@@ -72,6 +72,17 @@ void parse_trace_window(const std::string& text, TraceOptions& trace) {
   }
 }
 
+void parse_commit_log_window(const std::string& text, RunOptions& options) {
+  constexpr const char* kOption = "--commit-log-window";
+  const auto colon = text.find(':');
+  if (colon == std::string::npos) refuse(kOption, not_valid(text), "FROM:TO");
+  const std::string from = text.substr(0, colon), to = text.substr(colon + 1);
+  if (!from.empty()) options.commit_log_first = parse_count(kOption, from);
+  if (!to.empty()) options.commit_log_last = parse_count(kOption, to);
+  if (options.commit_log_first > options.commit_log_last)
+    refuse(kOption, "'" + text + "' is empty", "FROM not above TO");
+}
+
 std::vector<std::string> parse_categories(const std::string& text) {
   std::vector<std::string> known = observe::trace_categories();
   known.emplace_back("all");

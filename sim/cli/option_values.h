@@ -17,6 +17,9 @@ double parse_host_seconds(const std::string& option, const std::string& text);
 // FROM:TO, either may be empty; instructions, or times with a unit.
 void parse_trace_window(const std::string& text, TraceOptions& trace);
 
+// FROM:TO, either may be empty; instructions.
+void parse_commit_log_window(const std::string& text, RunOptions& options);
+
 // a,b,c: categories of `vtsim list events`, or all.
 std::vector<std::string> parse_categories(const std::string& text);
 

@@ -65,6 +65,8 @@ struct RunOptions {
   std::vector<std::string> stats_paths;  // .json, .csv or .txt
   TraceOptions trace;
   std::string commit_log;  // path, or path.zst; empty: none
+  u64 commit_log_first = 0;  // instructions of a core that have lines
+  u64 commit_log_last = ~u64{0};
   bool commit_log_disassembly = false;
   ProgressWhen progress = ProgressWhen::kAuto;
 };

@@ -74,8 +74,14 @@ class Runner final : private QuantumWatcher, private cpu::CoreObserver {
   void on_retire(const cpu::Core& core, u64 rip, std::span<const u8> code) override {
     bridge_.on_retire(core, rip, code);
   }
+  void on_store(const cpu::Core& core, u64 lin, std::span<const u8> bytes) override {
+    bridge_.on_store(core, lin, bytes);
+  }
   void on_event(const cpu::Core& core, const cpu::Event& event) override {
     bridge_.on_event(core, event);
+  }
+  void on_delivered(const cpu::Core& core, const cpu::Event& event) override {
+    bridge_.on_delivered(core, event);
   }
   void on_marker(cpu::Core& core, u32 code, u64 rax, u64 rdx) override {
     bridge_.on_marker(core, code, rax, rdx);
@@ -149,7 +155,10 @@ Runner::Runner(const config::MachineConfig& config, const cli::RunOptions& optio
       log_(options.commit_log.empty()
                ? std::nullopt
                : std::make_optional<observe::CommitLog>(observe::CommitLog::Options{
-                     .path = options.commit_log, .disassembly = options.commit_log_disassembly})),
+                     .path = options.commit_log,
+                     .disassembly = options.commit_log_disassembly,
+                     .first = options.commit_log_first,
+                     .last = options.commit_log_last})),
       bridge_(machine_.shared().probes, log_ ? &*log_ : nullptr,
               [](std::string_view what, const cpu::Core&) {
                 fmt::print(stderr, "vtsim: not modelled: {}\n", what);

@@ -4,7 +4,7 @@
 
 namespace vtsim::observe {
 
-CommitLog::CommitLog(const Options& options) {
+CommitLog::CommitLog(const Options& options) : first_(options.first), last_(options.last) {
   if (!options.path.empty() && options.path != "/dev/null") {
     file_ = std::make_unique<OutputFile>(
         options.path,
@@ -16,12 +16,16 @@ CommitLog::CommitLog(const Options& options) {
 void CommitLog::add(const CommitRecord& record) {
   hash_.add(record);
   if (!file_) return;
-  std::string line = to_text(record);
-  if (disassembler_) {
-    const std::span code(record.code.data(), record.length);
-    line += " ; " + disassembler_->text(code, record.rip, record.code_bits);
+  if (is_in_window(record)) {
+    line_.clear();
+    append_text(record, line_);
+    if (disassembler_ && !record.event) {
+      const std::span code(record.code.data(), record.length);
+      line_ += " ; " + disassembler_->text(code, record.rip, record.code_bits);
+    }
+    line_ += '\n';
+    file_->append(line_);
   }
-  file_->append(line + "\n");
   if (hash_.records() % kHashInterval == 0) write_hash();
 }
 

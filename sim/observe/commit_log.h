@@ -20,6 +20,9 @@ class CommitLog {
   struct Options {
     std::string path;  // .zst: compressed; empty or /dev/null: only the hash, much faster
     bool disassembly = false;
+    // Lines only for these instructions of a core; the hash is of all.
+    u64 first = 0;
+    u64 last = ~u64{0};
   };
 
   // Throws OutputError.
@@ -35,10 +38,16 @@ class CommitLog {
 
  private:
   void write_hash();
+  bool is_in_window(const CommitRecord& record) const {
+    return record.instruction >= first_ && record.instruction <= last_;
+  }
 
   CommitHash hash_;
   std::unique_ptr<OutputFile> file_;
   std::unique_ptr<Disassembler> disassembler_;
+  u64 first_;
+  u64 last_;
+  std::string line_;  // reused
 };
 
 }  // namespace vtsim::observe

@@ -1,7 +1,10 @@
 #pragma once
-// One retired instruction and what it changed: what the commit log, its hash, and lockstep compare.
+// One retired instruction, or one delivered event, and what it changed: what the commit log, its
+// hash, and lockstep compare.
 
 #include <array>
+#include <bit>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -98,13 +101,22 @@ struct MemoryWrite {
   u64 value = 0;
 };
 
+// An exception or interrupt as it was delivered. A fault and INT n retire no instruction: this tells
+// of them.
+struct LogEvent {
+  u8 vector = 0;
+  bool has_error_code = false;
+  u32 error_code = 0;
+};
+
 struct CommitRecord {
   static constexpr std::size_t kMaxCode = 15;
 
   u32 core = 0;
-  u64 instruction = 0;  // of this core, from 1
+  u64 instruction = 0;  // of this core, from 1; of an event: retired before it
   u16 cs = 0;           // before the instruction, as is rip
   u64 rip = 0;
+  std::optional<LogEvent> event;  // then there is no code
   u8 code_bits = 64;  // 16, 32 or 64
   u8 length = 0;
   std::array<u8, kMaxCode> code{};
@@ -117,17 +129,21 @@ struct CommitRecord {
 class CommitHash {
  public:
   void add(const CommitRecord& record);
-  u64 value() const { return state_; }
+  u64 value() const { return even_ ^ std::rotl(odd_, 32); }
   u64 records() const { return records_; }
 
  private:
-  void mix(u64 word);
+  void mix(u64 even, u64 odd);
 
-  u64 state_ = 0x7674'7369'6d00'0001;
+  // Two lanes, which a processor computes side by side.
+  u64 even_ = 0x7674'7369'6d00'0001;
+  u64 odd_ = 0x7674'7369'6d00'0002;
   u64 records_ = 0;
 };
 
-// "0 17 0010:ffffffff81000000 48 89 c3 | rbx=1 | [ffff888000001000]8=2a"
+// Appends "0 17 0010:ffffffff81000000 48 89 c3 | rbx=1 | [ffff888000001000]8=2a"; of an event
+// "0 17 0010:ffffffff81000000 event 0e error 2 | ...". No line end.
+void append_text(const CommitRecord& record, std::string& text);
 std::string to_text(const CommitRecord& record);
 
 }  // namespace vtsim::observe

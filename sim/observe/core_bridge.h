@@ -12,6 +12,7 @@
 #include "model/cpu/core.h"
 #include "model/cpu/environment.h"
 #include "sim/observe/commit_log.h"
+#include "sim/observe/state_diff.h"
 
 namespace vtsim::observe {
 
@@ -25,19 +26,24 @@ class CoreBridge final : public cpu::CoreObserver {
   CoreBridge(Probes& probes, CommitLog* log, Unmodelled unmodelled);
 
   void on_retire(const cpu::Core& core, u64 rip, std::span<const u8> code) override;
+  void on_store(const cpu::Core& core, u64 lin, std::span<const u8> bytes) override;
   void on_event(const cpu::Core& core, const cpu::Event& event) override;
+  void on_delivered(const cpu::Core& core, const cpu::Event& event) override;
   void on_marker(cpu::Core& core, u32 code, u64 rax, u64 rdx) override;
   void on_unmodelled(const cpu::Core& core, std::string_view what) override;
 
  private:
-  cpu::CoreState& last_state(const cpu::Core& core);
+  StateTracker& tracker(const cpu::Core& core);
+  void finish_record(const cpu::Core& core, StateTracker& state);
 
   Probes& probes_;
   CommitLog* log_;
   Unmodelled unmodelled_;
   std::set<std::string, std::less<>> told_;
-  std::vector<std::unique_ptr<cpu::CoreState>> last_;  // by core, as of its last record
-  CommitRecord record_;                                // reused
+  std::vector<std::unique_ptr<StateTracker>> trackers_;  // by core
+  CommitRecord record_;  // reused; its writes are those since the last one
+  u16 event_cs_ = 0;     // where the event being delivered found the core
+  u64 event_rip_ = 0;
 };
 
 }  // namespace vtsim::observe

@@ -2,13 +2,14 @@
 
 #include <cstring>
 #include <span>
-
-#include "model/cpu/flags.h"
+#include <type_traits>
 
 namespace vtsim::observe {
 namespace {
 
 using cpu::CoreState;
+
+constexpr std::size_t kGprs = 16;
 
 LogRegister nth(LogRegister first, std::size_t n) {
   return static_cast<LogRegister>(static_cast<std::size_t>(first) + n);
@@ -91,7 +92,6 @@ bool rest_is_equal(const CoreState& a, const CoreState& b) {
 void append_changes(const CoreState& before, const CoreState& now,
                     std::vector<RegisterChange>& changes) {
   Differ differ(changes);
-  constexpr std::size_t kGprs = 16;
   for (std::size_t i = 0; i < kGprs; ++i) {
     differ.word(nth(LogRegister::kRax, i), before.gpr[i], now.gpr[i]);
   }
@@ -102,15 +102,36 @@ void append_changes(const CoreState& before, const CoreState& now,
   diff_floating_point(before, now, differ);
 }
 
-void copy_state(const CoreState& from, CoreState& to) {
-  if (!rest_is_equal(from, to)) {
-    to = from;
+void StateTracker::advance_rflags(const CoreState& now, std::vector<RegisterChange>& changes) {
+  const cpu::LazyFlags& lazy = last_.lazy;
+  if (now.rflags_other == last_.rflags_other && now.lazy.a == lazy.a && now.lazy.b == lazy.b &&
+      now.lazy.kind == lazy.kind)
     return;
+  const u64 rflags = cpu::read_rflags(now);
+  Differ(changes).word(LogRegister::kRflags, rflags_, rflags);
+  rflags_ = rflags;
+  last_.lazy = now.lazy;
+  last_.rflags_other = now.rflags_other;
+}
+
+void StateTracker::advance_integers(const CoreState& now, std::vector<RegisterChange>& changes) {
+  Differ differ(changes);
+  for (std::size_t i = 0; i < kGprs; ++i) {
+    differ.word(nth(LogRegister::kRax, i), last_.gpr[i], now.gpr[i]);
   }
-  to.gpr = from.gpr;
-  to.lazy = from.lazy;
-  to.rip = from.rip;
-  to.rflags_other = from.rflags_other;
+  last_.gpr = now.gpr;
+  advance_rflags(now, changes);
+}
+
+void StateTracker::advance(const CoreState& now, std::vector<RegisterChange>& changes) {
+  advance_integers(now, changes);
+  if (rest_is_equal(last_, now)) return;
+  Differ differ(changes);
+  diff_segments(last_, now, differ);
+  diff_system(last_, now, differ);
+  diff_floating_point(last_, now, differ);
+  static_assert(std::is_trivially_copyable_v<CoreState>);
+  std::memcpy(&last_, &now, sizeof last_);  // what lies between members too: it is compared
 }
 
 }  // namespace vtsim::observe

@@ -44,6 +44,31 @@ bool cannot_fault(const Decoded& in, const InstructionRow& row) {
   return true;
 }
 
+// Certainly changes nothing but general registers, RFLAGS, memory and RIP.
+bool changes_integers_only(const Decoded& in) {
+  switch (in.ins.meta.category) {
+    case ZYDIS_CATEGORY_BINARY: case ZYDIS_CATEGORY_LOGICAL: case ZYDIS_CATEGORY_SHIFT:
+    case ZYDIS_CATEGORY_ROTATE: case ZYDIS_CATEGORY_DATAXFER: case ZYDIS_CATEGORY_CMOV:
+    case ZYDIS_CATEGORY_COND_BR: case ZYDIS_CATEGORY_UNCOND_BR: case ZYDIS_CATEGORY_CALL:
+    case ZYDIS_CATEGORY_RET: case ZYDIS_CATEGORY_PUSH: case ZYDIS_CATEGORY_POP:
+    case ZYDIS_CATEGORY_MISC: case ZYDIS_CATEGORY_NOP: case ZYDIS_CATEGORY_SETCC:
+    case ZYDIS_CATEGORY_STRINGOP: case ZYDIS_CATEGORY_BITBYTE: case ZYDIS_CATEGORY_CONVERT:
+      break;
+    default:
+      return false;
+  }
+  if (in.ins.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return false;
+  for (unsigned n = 0; n < in.ins.operand_count; ++n) {
+    const ZydisDecodedOperand& operand = in.operand[n];
+    if (operand.type == ZYDIS_OPERAND_TYPE_POINTER) return false;
+    if (operand.type != ZYDIS_OPERAND_TYPE_REGISTER || !(operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
+      continue;
+    const ZydisRegisterClass c = ZydisRegisterGetClass(operand.reg.value);
+    if (!is_general_register(operand) && c != ZYDIS_REGCLASS_FLAGS && c != ZYDIS_REGCLASS_IP) return false;
+  }
+  return true;
+}
+
 // What the lazy record holds after an instruction that writes all flags.
 FlagKnowledge produced_flags(const Decoded& in) {
   const auto of = [&](FlagKind kind) {
@@ -247,6 +272,19 @@ bool BlockBuilder::may_translate(Mode mode) const {
          !mode[ModeBits::ALONE];
 }
 
+namespace {
+
+// Block::code_alone().
+void keep_code(const CodeBytes& code, const CodeBytes::NextPage* next, unsigned length, Op& closing) {
+  u8 bytes[sizeof closing.disp + sizeof closing.imm] = {};
+  for (unsigned n = 0; n < length; ++n)
+    bytes[n] = n < code.first_size ? code.first[n] : next->bytes[n - code.first_size];
+  std::memcpy(&closing.disp, bytes, sizeof closing.disp);
+  std::memcpy(&closing.imm, bytes + sizeof closing.disp, sizeof closing.imm);
+}
+
+}  // namespace
+
 BlockBuilder::Result BlockBuilder::build(const Core& core, const BlockCache::Key& key,
                                          const CodeBytes& code, const CodeBytes::NextPage* next,
                                          u64 cs_bytes) {
@@ -274,6 +312,7 @@ BlockBuilder::Result BlockBuilder::build(const Core& core, const BlockCache::Key
   closing = Op{};
   closing.handler = &fall_through;
   closing.where = static_cast<u16>(count << 10 | offset);
+  if (key.mode[ModeBits::ALONE]) keep_code(code, next, offset, closing);
 
   const Slot& last = slots_[count - 1];
   const u64 fall = key.rip + offset;
@@ -293,6 +332,7 @@ BlockBuilder::Result BlockBuilder::build(const Core& core, const BlockCache::Key
   block->mode = key.mode;
   block->instructions = static_cast<u16>(count);
   block->bytes = static_cast<u16>(offset);
+  block->integers_only = last.row != nullptr && last.raising == nullptr && changes_integers_only(last.in);
   block->second_page = offset > code.first_size ? next->hpa : ~u64{0};
   block->hash_next = nullptr;
   if (may_translate(key.mode)) translator_.translate(core, *block, steps_);

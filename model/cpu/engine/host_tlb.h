@@ -21,6 +21,11 @@ struct HostTlbEntry {
   u64 addend = 0;    // host address = linear address + addend
 
   static constexpr u64 kEmpty = 1;  // no page-aligned address equals it
+  // In the tag, and taken from the addend: an entry of writes that handlers don't find, but
+  // Core::slow_write does, for runs whose stores are observed.
+  static constexpr u64 kObserved = 2;
+
+  bool is_of(u64 page) const { return (tag & ~kObserved) == page; }
 };
 
 struct FetchEntry {
@@ -59,6 +64,19 @@ class HostTlb {
   // `shift` is the size of the guest's page: what must go together when it is invalidated.
   void fill_read(u64 lin, const u8* host, unsigned shift) { fill(read, lin, host, shift); }
   void fill_write(u64 lin, const u8* host, unsigned shift) { fill(write, lin, host, shift); }
+  void fill_observed_write(u64 lin, const u8* host, unsigned shift) {
+    fill(write, lin, host, shift);
+    HostTlbEntry& entry = write[index(lin)];
+    entry.tag |= HostTlbEntry::kObserved;
+    entry.addend -= HostTlbEntry::kObserved;
+  }
+  // Host pointer to `size` bytes of one page that may be written; nullptr: not held.
+  u8* observed_write(u64 lin, unsigned size) const {
+    const HostTlbEntry& entry = write[index(lin)];
+    const u64 wanted = ((lin + size - 1) & ~kPageOffsetMask) | HostTlbEntry::kObserved;
+    return entry.tag == wanted ? reinterpret_cast<u8*>(lin + entry.addend + HostTlbEntry::kObserved)
+                               : nullptr;
+  }
   void fill_fetch(u64 lin, u64 hpa, unsigned shift) {
     note_large(lin, shift);
     FetchEntry& entry = fetch[fetch_index(lin)];
@@ -79,7 +97,7 @@ class HostTlb {
     if (large_pages_.may_hold(lin)) return clear();
     const u64 page = lin & ~kPageOffsetMask;
     if (read[index(page)].tag == page) read[index(page)] = {};
-    if (write[index(page)].tag == page) write[index(page)] = {};
+    if (write[index(page)].is_of(page)) write[index(page)] = {};
     FetchEntry& code = fetch[fetch_index(page)];
     if (code.tag == page) {
       forget_jumps(page);

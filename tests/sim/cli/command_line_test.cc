@@ -78,6 +78,8 @@ TEST_CASE("a run with every option becomes plain data") {
                                      "--commit-log",
                                      "c.zst",
                                      "--commit-log-disassembly",
+                                     "--commit-log-window",
+                                     "5:70",
                                      "--progress",
                                      "never",
                                      "--set",
@@ -112,6 +114,8 @@ TEST_CASE("a run with every option becomes plain data") {
   CHECK(o.trace.to == TracePoint{TracePoint::Unit::kPicosecond, 2'000'000'000});
   CHECK(o.commit_log == "c.zst");
   CHECK(o.commit_log_disassembly);
+  CHECK(o.commit_log_first == 5);
+  CHECK(o.commit_log_last == 70);
   CHECK(o.progress == ProgressWhen::kNever);
   REQUIRE(run.machine.overrides.size() == 3);
   CHECK(run.machine.overrides[0].key == "quantum");

@@ -2,6 +2,7 @@
 
 #include <zstd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "sim/observe/state_diff.h"
@@ -60,6 +61,47 @@ TEST_CASE("a commit record as text") {
   CHECK(to_text(plain).ends_with("| ymm0=20000000000000001 r7_x87=40000000000000000005"));
 }
 
+TEST_CASE("a delivered event as text") {
+  CommitRecord record = mov_rbx_rax();
+  record.length = 0;
+  record.event = LogEvent{14, true, 2};
+  CHECK(to_text(record) ==
+        "1 17 0010:ffffffff81000000 event 0e error 2 | rbx=2a | [ffff888000001000]8=ff");
+  record.event = LogEvent{0x80, false, 0};
+  CHECK(to_text(record).starts_with("1 17 0010:ffffffff81000000 event 80 |"));
+}
+
+TEST_CASE("the longest record has room") {
+  CommitRecord record = mov_rbx_rax();
+  record.core = ~u32{0};
+  record.instruction = record.rip = ~u64{0};
+  record.length = CommitRecord::kMaxCode;
+  constexpr u64 kAll = ~u64{0};
+  record.registers.assign(100, {LogRegister::kKernelGsBase, 4, {kAll, kAll, kAll, kAll}});
+  record.writes.assign(100, {kAll, 8, kAll});
+  const std::string text = to_text(record);
+  CHECK(text.size() == 10 + 1 + 20 + 1 + 21 + 15 * 3 + 2 + 100 * (1 + 14 + 1 + 64) + 2 +
+                           100 * (3 + 16 + 2 + 16));
+}
+
+TEST_CASE("a window of a log has the lines of those instructions, and the hash of all") {
+  const TemporaryFiles files;
+  CommitLog log({.path = files.path("c.log"), .first = 3, .last = 4});
+  CommitLog all({});
+  for (u64 n = 1; n < 10; ++n) {
+    CommitRecord record = mov_rbx_rax();
+    record.instruction = n;
+    log.add(record);
+    all.add(record);
+  }
+  log.close();
+  const std::string text = files.read("c.log");
+  CHECK(text.starts_with("1 3 "));
+  CHECK(text.find("\n1 4 ") != std::string::npos);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 3);
+  CHECK(log.hash() == all.hash());
+}
+
 TEST_CASE("every part of a record changes the hash") {
   const u64 hash = hash_of(mov_rbx_rax());
   CHECK(hash == hash_of(mov_rbx_rax()));
@@ -73,6 +115,7 @@ TEST_CASE("every part of a record changes the hash") {
   CHECK(changed([](CommitRecord& r) { r.cs = 8; }));
   CHECK(changed([](CommitRecord& r) { r.rip ^= 1; }));
   CHECK(changed([](CommitRecord& r) { r.length = 4; }));
+  CHECK(changed([](CommitRecord& r) { r.event = LogEvent{3, false, 0}; }));
   CHECK(changed([](CommitRecord& r) { r.code[2] = 0xc1; }));
   CHECK(changed([](CommitRecord& r) { r.registers[0].reg = LogRegister::kRcx; }));
   CHECK(changed([](CommitRecord& r) { r.registers[0].value[0] = 0x2b; }));
@@ -164,4 +207,21 @@ TEST_CASE("differences of two core states are listed by register") {
   CHECK(text == "r9/1 rflags/1 ss/1 gs_base/1 cr3/1 dr3/1 r2_x87/2 ymm15/4 ");
   CHECK(changes[6].value[1] == 0x4000);
   CHECK(changes[7].value[2] == 1);
+
+  StateTracker tracker;
+  std::vector<RegisterChange> tracked;
+  tracker.advance(now, tracked);
+  REQUIRE(tracked.size() == changes.size());
+  for (std::size_t n = 0; n < changes.size(); ++n) CHECK(tracked[n].reg == changes[n].reg);
+  tracked.clear();
+  tracker.advance(now, tracked);
+  CHECK(tracked.empty());
+  // The same flags, left by another operation, are no change.
+  now.lazy = {0, 0, cpu::flag_word(cpu::FlagKind::kLogic, 2)};
+  tracker.advance(now, tracked);
+  REQUIRE(tracked.size() == 1);
+  CHECK(tracked[0].value[0] == cpu::read_rflags(now));
+  cpu::write_rflags(now, cpu::read_rflags(now));
+  tracker.advance(now, tracked);
+  CHECK(tracked.size() == 1);
 }
