@@ -58,6 +58,7 @@ bool changes_integers_only(const Decoded& in) {
       return false;
   }
   if (in.ins.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return false;
+  if (in.ins.meta.category == ZYDIS_CATEGORY_RET && in.mnemonic() != ZYDIS_MNEMONIC_RET) return false;
   for (unsigned n = 0; n < in.ins.operand_count; ++n) {
     const ZydisDecodedOperand& operand = in.operand[n];
     if (operand.type == ZYDIS_OPERAND_TYPE_POINTER) return false;

@@ -1,0 +1,26 @@
+# The read-only memory that starts an image on bochs and QEMU in place of a BIOS: 128 KBytes below
+# 1 MByte, entered at F000:FFF0. It copies the image from its own lower part to 10000H and goes there,
+# in the state in which vtsim starts a flat binary at that address.
+# Assembled with --defsym IMAGE_BYTES=N; the image is put at its beginning (E000:0).
+
+        .code16
+        .section .text
+        .globl  _start
+        .org    0
+        .space  ROM_BYTES - 256, 0xFF
+_start:
+        cli
+        cld
+        movw    $0x1000, %ax
+        movw    %ax, %es
+        movw    $0xE000, %ax
+        movw    %ax, %ds
+        xorw    %si, %si
+        xorw    %di, %di
+        movw    $16384, %cx             # 64 KBytes: an image is at most that large
+        rep movsl
+        ljmp    $0x1000, $0
+
+        .org    ROM_BYTES - 16
+        ljmp    $0xF000, $(0x10000 - 256)
+        .org    ROM_BYTES
