@@ -18,13 +18,12 @@ display_library: term
 romimage: file={rom}
 cpu: model={cpu}, count=1, ips=1000000000, reset_on_triple_fault=0
 megs: {megabytes}
-{disk}
+{payload}
 clock: sync=none, time0=utc
 log: {folder}/bochs.log
 sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 panic: action=fatal
 """
-DISK = "ata0-master: type=disk, mode=volatile, path={path}, cylinders={cylinders}, heads=16, spt=63"
 
 LINE = re.compile(rb"^\(0\)\.\[\d+\] \[0x([0-9a-f]+)\] ([0-9a-f]+):([0-9a-f]+) \(.*?\): (.*?)\s*; "
                   rb"([0-9a-f]+)$")
@@ -46,12 +45,10 @@ class BochsRun:
         """`steps`: instructions to run from the image's start address on; `commands`: other ones in
         place of these."""
         self.folder = folder
-        disk = ""
-        if image.disk:
-            cylinders = os.path.getsize(image.disk) // (16 * 63 * 512)
-            disk = DISK.format(path=image.disk, cylinders=cylinders)
+        payload = f"optramimage1: file={image.payload}, address={image.payload_at:#x}" \
+            if image.payload else ""
         configuration = CONFIGURATION.format(rom=image.rom, cpu=cpu, megabytes=image.megabytes,
-                                             disk=disk, folder=folder)
+                                             payload=payload, folder=folder)
         (folder / "bochsrc").write_text(configuration)
         commands = commands or [f"lb {image.start:#x}", "c", "trace on", "trace-reg on",
                                 "trace-mem on", f"s {steps}"]

@@ -45,7 +45,7 @@ def different_bytes(ours, theirs, ignored):
 class Comparison:
     def __init__(self, peer, start, ignored_memory=(), memory=True):
         self.peer = peer
-        self.start = start  # linear address of the first instruction
+        self.start = start  # RIP of the first instruction; None: begin at once
         self.ignored = ignored_memory
         self.memory = memory
         self.result = Result()
@@ -84,8 +84,7 @@ class Comparison:
 
     def skip(self, entries):
         for entry in entries:
-            base = entry.cs << 4
-            if self.start is None or base + entry.rip == self.start:
+            if self.start is None or entry.rip == self.start:
                 yield entry
                 break
         yield from entries

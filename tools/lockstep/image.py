@@ -15,12 +15,17 @@ class Image:
     flat: Path  # what vtsim loads
     rom: Path  # what the peers start from
     start: int  # linear address of the first instruction to compare
-    end: int = 0  # linear address behind the last one
+    start_rip: int  # and where it is in its code segment
+    end_rip: int = -1  # the last one
     logged: int = 0  # linear address of the image's last byte
     megabytes: int = 64
-    disk: Path | None = None
+    payload: Path | None = None  # bytes that lie in memory from the start
+    payload_at: int = 0
+    elf: Path | None = None  # image and payload together, for vtsim
 
     def vtsim_arguments(self):
+        if self.elf:
+            return ["--kernel", str(self.elf), "--memory", f"{self.megabytes}M"]
         return ["--kernel", str(self.flat), "--load-at", hex(LOAD_AT), "--memory",
                 f"{self.megabytes}M"]
 
@@ -47,17 +52,22 @@ def assemble(source, folder, symbols=(), base=0):
     return Path(f"{stem}.bin"), table
 
 
+def build_rom(flat, folder, symbols=()):
+    """The ROM that puts an image of IMAGE_BYTES to LOAD_AT and goes there."""
+    starter, _ = assemble(HERE / "rom.S", folder, symbols=[("ROM_BYTES", ROM_BYTES), *symbols])
+    rom = bytearray(starter.read_bytes())
+    rom[:IMAGE_BYTES] = flat.read_bytes()
+    path = folder / "image.rom"
+    path.write_bytes(rom)
+    return path
+
+
 def build_image(source, folder):
     """From an assembly file with the symbols lockstep_start and lockstep_end (offsets)."""
     flat, symbols = assemble(source, folder)
     size = flat.stat().st_size
     if size > IMAGE_BYTES:
         raise RuntimeError(f"{source}: {size} bytes are more than an image may have")
-    starter, _ = assemble(HERE / "rom.S", folder, symbols=[("ROM_BYTES", ROM_BYTES)])
     flat.write_bytes(flat.read_bytes().ljust(IMAGE_BYTES, b"\0"))
-    rom = bytearray(starter.read_bytes())
-    rom[:IMAGE_BYTES] = flat.read_bytes()
-    path = folder / "image.rom"
-    path.write_bytes(rom)
-    return Image(flat, path, LOAD_AT + symbols["lockstep_start"], LOAD_AT + symbols["lockstep_end"],
-                 LOAD_AT + IMAGE_BYTES - 1)
+    return Image(flat, build_rom(flat, folder), LOAD_AT + symbols["lockstep_start"],
+                 symbols["lockstep_start"], symbols["lockstep_end"], LOAD_AT + IMAGE_BYTES - 1)

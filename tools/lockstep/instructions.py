@@ -385,8 +385,10 @@ def push_pop(c):
         c.new_stack()
     else:
         levels = c.rng.choice((0, 0, 1, 2, 3))
+        if not c.limits:  # copied frames may lie at the segment's end
+            levels = 0
         if c.mode.bits == 32 and not c.limits:  # EBP lies where it will
-            w, levels = "l", 0
+            w = "l"
         c.emit(f"enter{w} ${c.rng.randrange(0x40)}, ${levels}")
         c.emit(f"leave{w}")
 

@@ -4,6 +4,7 @@ where they part.
 
   lockstep.py random --vtsim build/vtsim [--peer bochs|qemu] [--seed N] [--count N] [--modes M,...]
   lockstep.py source FILE.S --vtsim build/vtsim [--peer bochs|qemu]
+  lockstep.py linux --kernel VMLINUZ --vtsim build/vtsim [--peer bochs|qemu] [--steps N]
 
 Exit status: 0 equal, 1 they part, 77 the peer is not installed.
 """
@@ -17,11 +18,13 @@ from pathlib import Path
 
 import bochs_run
 import generate
+import linux_boot
 import peer_errors
 import qemu_run
 from compare import Comparison
 from entry import merge_repeats
 from image import HERE, LOAD_AT, build_image
+from nature import NatureComparison
 from vtsim_run import VtsimRun
 
 SKIPPED = 77
@@ -31,32 +34,37 @@ TABLES = (range(LOAD_AT, LOAD_AT + 0x10000),)
 STEPS = 400_000
 
 
-def make_peer(name, image, folder):
+def make_peer(name, image, folder, steps):
     if name == "bochs":
-        return bochs_run.BochsRun(image, folder, STEPS)
+        return bochs_run.BochsRun(image, folder, steps)
     os.mkfifo(folder / "qemu.log")
     return qemu_run.QemuRun(image, folder)
 
 
-def run_image(options, source, folder, peer_name):
-    image = build_image(source, folder)
+def run_parties(options, image, comparison, folder, steps, most=None):
     fifo = folder / "commit.log"
     os.mkfifo(fifo)
-    vtsim = VtsimRun(options.vtsim, image.vtsim_arguments(), fifo, options.platform, most=STEPS * 2)
-    peer = make_peer(peer_name, image, folder)
-    comparison = Comparison(peer.name, image.start, TABLES, memory=peer_name == "bochs")
+    vtsim = VtsimRun(options.vtsim, image.vtsim_arguments(), fifo, options.platform)
+    peer = make_peer(comparison.peer, image, folder, steps)
     try:
-        return comparison.run(merge_repeats(until(vtsim.entries(), image.end)), peer.entries())
+        return comparison.run(merge_repeats(until(vtsim.entries(), image.end_rip)), peer.entries(),
+                              most)
     finally:
         vtsim.stop()
         peer.stop()
 
 
+def run_image(options, source, folder, peer):
+    image = build_image(source, folder)
+    comparison = Comparison(peer, image.start_rip, TABLES, memory=peer == "bochs")
+    return run_parties(options, image, comparison, folder, STEPS)
+
+
 def until(entries, end):
-    """Up to the instruction at this linear address."""
+    """Up to the instruction at this RIP."""
     for entry in entries:
         yield entry
-        if (entry.cs << 4) + entry.rip == end:
+        if entry.rip == end:
             return
 
 
@@ -121,11 +129,29 @@ def command_source(options, peers):
     return failed
 
 
+def command_linux(options, peers):
+    failed = 0
+    for peer in peers:
+        with tempfile.TemporaryDirectory(prefix="lockstep-") as folder:
+            folder = Path(folder)
+            image = linux_boot.build(Path(options.kernel), folder)
+            comparison = NatureComparison(peer, image.start_rip, memory=peer == "bochs")
+            result = run_parties(options, image, comparison, folder, options.steps * 4, options.steps)
+        if result.divergence:
+            print(result.divergence)
+        print(f"{peer}: {result.equal} instructions in the same order, of which "
+              f"{result.equal - comparison.explained} found all registers equal and the others differ in "
+              f"what {len(comparison.sources)} instructions told: {sorted(set(comparison.sources))}; "
+              f"{result.bytes_written} equal bytes written")
+        failed += result.equal < options.steps and not comparison.tainted
+    return failed
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("random", "source"):
+    for name in ("random", "source", "linux"):
         command = commands.add_parser(name)
         command.add_argument("--vtsim", default=str(HERE.parent.parent / "build" / "vtsim"))
         command.add_argument("--platform", default="q35-haswell")
@@ -134,6 +160,10 @@ def parse_arguments():
         command.add_argument("--verbose", action="store_true")
         if name == "source":
             command.add_argument("source")
+        if name == "linux":
+            command.add_argument("--kernel", required=True)
+            command.add_argument("--steps", type=int, default=100_000)
+        if name != "random":
             continue
         command.add_argument("--seed", type=int, default=1)
         command.add_argument("--count", type=int, default=int(os.environ.get("LOCKSTEP_IMAGES", 2)),
@@ -152,7 +182,8 @@ def main():
         print(f"skipped: {name} is not installed")
     if not peers:
         return SKIPPED
-    run = {"random": command_random, "source": command_source}[options.command]
+    run = {"random": command_random, "source": command_source,
+           "linux": command_linux}[options.command]
     return 1 if run(options, peers) else 0
 
 

@@ -27,6 +27,8 @@ ROWS = (
               "write 16 bits only"),
     PeerError("qemu", r"\.byte 0xF0", (16, 32),
               "executes some instructions that LOCK is not allowed with. SDM 2 \"LOCK\": #UD"),
+    PeerError("qemu", "lar %eax", (16, 32),
+              "clears bits 19:16 of the result. SDM 2 \"LAR\": 00FxFF00H, x is undefined"),
     PeerError("qemu", "movbe|crc32", (16,),
               "takes a 66H prefix for 16-bit operands in 16-bit code too. SDM 2 \"MOVBE\", \"CRC32\", SDM 1 "
               "\"Operand-Size and Address-Size Attributes\""),

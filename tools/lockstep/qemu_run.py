@@ -35,8 +35,9 @@ class QemuRun:
                         "-singlestep", "-d", "cpu,nochain", "-D", str(self.fifo)]
         if image.logged:  # linear addresses; what lies before the start is not logged
             self.command += ["-dfilter", f"{image.start:#x}..{image.logged:#x}"]
-        if image.disk:
-            self.command += ["-drive", f"file={image.disk},format=raw,if=ide,snapshot=on"]
+        if image.payload:
+            self.command += ["-device", f"loader,file={image.payload},addr={image.payload_at:#x},"
+                             "force-raw=on"]
         self.process = None
 
     def entries(self):

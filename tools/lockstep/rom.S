@@ -19,7 +19,28 @@ _start:
         xorw    %di, %di
         movw    $16384, %cx             # 64 KBytes: an image is at most that large
         rep movsl
+        .ifdef  PROTECTED               # to 32-bit code with flat segments instead
+        lgdtl   %cs:rom_gdt_pointer - ROM_BYTES + 0x10000
+        movl    $0x11, %eax
+        movl    %eax, %cr0
+        ljmpl   $0x08, $0x100000 - ROM_BYTES + flat
+        .code32
+flat:
+        movl    $0x10, %eax
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    %eax, %ss
+        movl    $0x10000, %eax
+        jmp     *%eax
+        .code16
+rom_gdt:
+        .quad   0, 0x00CF9B000000FFFF, 0x00CF93000000FFFF
+rom_gdt_pointer:
+        .word   23
+        .long   0x100000 - ROM_BYTES + rom_gdt
+        .else
         ljmp    $0x1000, $0
+        .endif
 
         .org    ROM_BYTES - 16
         ljmp    $0xF000, $(0x10000 - 256)
