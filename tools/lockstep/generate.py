@@ -8,7 +8,8 @@ undefined, so that nothing undefined is ever stored.
 import random
 from dataclasses import dataclass
 
-from instructions import GROUPS, Context
+from instructions import GROUPS
+from operands import Context
 
 @dataclass(frozen=True)
 class Mode:

@@ -57,7 +57,8 @@ def build(kernel_path, folder):
     flat.write_bytes(image)
     elf = folder / "linux.elf"
     write_elf(elf, LOAD_AT, [(LOAD_AT, bytes(image)), (KERNEL_AT, payload.read_bytes())])
-    rom = build_rom(flat, folder, symbols=[("PROTECTED", 1)])
+    rom = build_rom(flat, folder, symbols=[
+        ("PROTECTED", 1), ("PAYLOAD", KERNEL_AT), ("PAYLOAD_END", KERNEL_AT + payload.stat().st_size)])
     start = LOAD_AT + symbols["lockstep_start"]
     return Image(flat, rom, start, start, logged=(MEGABYTES << 20) - 1, megabytes=MEGABYTES,
                  payload=payload, payload_at=KERNEL_AT, elf=elf)

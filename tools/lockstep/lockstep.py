@@ -139,10 +139,10 @@ def command_linux(options, peers):
             result = run_parties(options, image, comparison, folder, options.steps * 4, options.steps)
         if result.divergence:
             print(result.divergence)
-        print(f"{peer}: {result.equal} instructions in the same order, of which "
-              f"{result.equal - comparison.explained} found all registers equal and the others differ in "
-              f"what {len(comparison.sources)} instructions told: {sorted(set(comparison.sources))}; "
-              f"{result.bytes_written} equal bytes written")
+        told = ", ".join(sorted({source.split()[0] for source in comparison.sources})) or "nothing"
+        print(f"{peer}: {result.equal} instructions in the same order; "
+              f"{result.equal - comparison.explained} found all registers equal, the others differ in "
+              f"what came from {told}; {result.bytes_written} equal bytes written")
         failed += result.equal < options.steps and not comparison.tainted
     return failed
 
