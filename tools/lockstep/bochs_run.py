@@ -25,6 +25,9 @@ sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 panic: action=fatal
 """
 
+TRACE_ON = ("trace on", "trace-reg on", "trace-mem on")
+TRACE_OFF = ("trace off", "trace-reg off", "trace-mem off")
+
 LINE = re.compile(rb"^\(0\)\.\[\d+\] \[0x([0-9a-f]+)\] ([0-9a-f]+):([0-9a-f]+) \(.*?\): (.*?)\s*; "
                   rb"([0-9a-f]+)$")
 ACCESS = re.compile(rb"^\[CPU0 (WR|RW)\]: LIN 0x([0-9a-f]+) PHY 0x([0-9a-f]+) \(len=(\d+), .*?\):? (.*)$")
@@ -32,6 +35,26 @@ ACCESS = re.compile(rb"^\[CPU0 (WR|RW)\]: LIN 0x([0-9a-f]+) PHY 0x([0-9a-f]+) \(
 WRITE_BACK = re.compile(rb"^\[CPU0 WR\]: PHY 0x([0-9a-f]+) \(len=(\d+), .*?\):? (.*)$")
 REGISTER = re.compile(rb"^(r..): ([0-9a-f]{8})_([0-9a-f]{8})$")
 FLAGS = re.compile(rb"^eflags 0x([0-9a-f]+)")
+
+
+def commands_around(image, entries, steps):
+    """Debugger commands that trace an image but for its long string instructions. `entries`: of vtsim,
+    from the first instruction on."""
+    commands = [f"lb {image.start:#x}", "c", *TRACE_ON]
+    began = previous = next(entries)
+    breakpoints = 1
+    for count, entry in enumerate(entries):
+        if previous.is_long:
+            breakpoints += 1
+            commands += [*TRACE_OFF, f"lb {entry.rip:#x}", "c", f"d {breakpoints}", *TRACE_ON]
+            began = entry
+        if entry.is_long:
+            # An entry's index counts its iterations, all of which the debugger would step.
+            commands.append(f"s {previous.index - began.index + 1}")
+        previous = entry
+        if count >= steps:
+            break
+    return commands + [f"s {previous.index - began.index + 1}"]
 
 
 def available():
@@ -50,8 +73,7 @@ class BochsRun:
         configuration = CONFIGURATION.format(rom=image.rom, cpu=cpu, megabytes=image.megabytes,
                                              payload=payload, folder=folder)
         (folder / "bochsrc").write_text(configuration)
-        commands = commands or [f"lb {image.start:#x}", "c", "trace on", "trace-reg on",
-                                "trace-mem on", f"s {steps}"]
+        commands = commands or [f"lb {image.start:#x}", "c", *TRACE_ON, f"s {steps}"]
         (folder / "bochs.commands").write_text("\n".join(commands + ["q"]) + "\n")
         self.command = ["bochs", "-q", "-f", str(folder / "bochsrc"), "-rc",
                         str(folder / "bochs.commands")]

@@ -26,6 +26,7 @@ class Entry:
     kept: dict = field(default_factory=dict)  # read to be modified: may be written as they were
     event: int | None = None  # vector of the event that was delivered in the instruction's place
     index: int = 0  # in the simulator's own counting
+    is_long: bool = False  # a string instruction with too many writes to look at
 
     @property
     def where(self):

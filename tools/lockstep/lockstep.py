@@ -10,6 +10,7 @@ Exit status: 0 equal, 1 they part, 77 the peer is not installed.
 """
 
 import argparse
+import itertools
 import os
 import sys
 import tempfile
@@ -34,21 +35,22 @@ TABLES = (range(LOAD_AT, LOAD_AT + 0x10000),)
 STEPS = 400_000
 
 
-def make_peer(name, image, folder, steps):
+def make_peer(name, image, folder, commands=None):
     if name == "bochs":
-        return bochs_run.BochsRun(image, folder, steps)
+        return bochs_run.BochsRun(image, folder, STEPS, commands=commands)
     os.mkfifo(folder / "qemu.log")
     return qemu_run.QemuRun(image, folder)
 
 
-def run_parties(options, image, comparison, folder, steps, most=None):
-    fifo = folder / "commit.log"
+def make_vtsim(options, image, folder, log="commit.log"):
+    fifo = folder / log
     os.mkfifo(fifo)
-    vtsim = VtsimRun(options.vtsim, image.vtsim_arguments(), fifo, options.platform)
-    peer = make_peer(comparison.peer, image, folder, steps)
+    return VtsimRun(options.vtsim, image.vtsim_arguments(), fifo, options.platform)
+
+
+def run_parties(comparison, vtsim, ours, peer, most=None):
     try:
-        return comparison.run(merge_repeats(until(vtsim.entries(), image.end_rip)), peer.entries(),
-                              most)
+        return comparison.run(ours, peer.entries(), most)
     finally:
         vtsim.stop()
         peer.stop()
@@ -57,7 +59,9 @@ def run_parties(options, image, comparison, folder, steps, most=None):
 def run_image(options, source, folder, peer):
     image = build_image(source, folder)
     comparison = Comparison(peer, image.start_rip, TABLES, memory=peer == "bochs")
-    return run_parties(options, image, comparison, folder, STEPS)
+    vtsim = make_vtsim(options, image, folder)
+    ours = merge_repeats(until(vtsim.entries(), image.end_rip))
+    return run_parties(comparison, vtsim, ours, make_peer(peer, image, folder))
 
 
 def until(entries, end):
@@ -135,8 +139,19 @@ def command_linux(options, peers):
         with tempfile.TemporaryDirectory(prefix="lockstep-") as folder:
             folder = Path(folder)
             image = linux_boot.build(Path(options.kernel), folder)
+            commands = None
+            if peer == "bochs":  # it would tell of every iteration of what copies the kernel
+                vtsim = make_vtsim(options, image, folder, "first.log")
+                entries = itertools.dropwhile(lambda entry: entry.rip != image.start_rip,
+                                              merge_repeats(vtsim.entries()))
+                commands = bochs_run.commands_around(image, entries, options.steps)
+                vtsim.stop()
             comparison = NatureComparison(peer, image.start_rip, memory=peer == "bochs")
-            result = run_parties(options, image, comparison, folder, options.steps * 4, options.steps)
+            vtsim = make_vtsim(options, image, folder)
+            ours = (entry for entry in merge_repeats(vtsim.entries())
+                    if not (commands and entry.is_long))
+            result = run_parties(comparison, vtsim, ours, make_peer(peer, image, folder, commands),
+                                 options.steps)
         if result.divergence:
             print(result.divergence)
         told = ", ".join(sorted({source.split()[0] for source in comparison.sources})) or "nothing"

@@ -40,6 +40,9 @@ class VtsimRun:
             self.process.communicate()
 
 
+LONG_LINE = 1 << 18  # characters
+
+
 def parse(lines):
     """Entries with the state that each instruction found."""
     state = {name: 0 for name in GPRS}
@@ -56,6 +59,8 @@ def parse(lines):
             entry.event = int(words[4], 16)
         else:
             entry.code = bytes.fromhex("".join(words[3:]))
+        if len(line) > LONG_LINE:
+            entry.is_long, parts = True, parts[:-1]
         for part in parts:
             for item in part.split():
                 name, value = item.split("=")
