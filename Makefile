@@ -1,6 +1,7 @@
 # From a fresh Debian 12: `make` installs what is missing and builds into build/.
 #   make demo    runs boot_demo on the default machine and tells what happened
 #   make test    runs every test
+#   make sanitize  the tests that look for crashes, and the fuzzers, under ASan and UBSan
 #   make linux   boots Debian's cloud kernel to a shell (KERNEL=linux-image-amd64 for the generic one)
 #   make nested  boots it, and in it a second one to a shell with Debian's QEMU and KVM; to change how
 #                KVM works: KVM="kvm_intel.ept=0"
@@ -27,6 +28,16 @@ deps:
 test: all
 	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
+SANITIZED = test_base test_mmu test_cpu test_device test_chipset test_chipset_platform test_loader test_config \
+  test_firmware_tables fuzz_code fuzz_chipset fuzz_machine
+
+sanitize: deps
+	@cmake -S . -B $(BUILD)-san -G Ninja -DCMAKE_BUILD_TYPE=Release -DVTSIM_SANITIZE=ON $(CMAKE_FLAGS) \
+	  > $(BUILD)-san.configure.log 2>&1 || { cat $(BUILD)-san.configure.log; exit 1; }
+	@cmake --build $(BUILD)-san -j $(JOBS) --target vtsim boot_demo $(SANITIZED)
+	ctest --test-dir $(BUILD)-san --output-on-failure --no-tests=error -j $(JOBS) \
+	  -R "^($$(echo $(SANITIZED) | tr ' ' '|')|guest_boot_demo_.cpu)$$"
+
 demo: all
 	@tools/run_demo.sh $(BUILD) $(PLATFORM)
 
@@ -50,4 +61,4 @@ nested: all
 	  --initrd $(BUILD)/kvm.gz --kernel "$$kernel"
 
 clean:
-	rm -rf $(BUILD) $(BUILD).configure.log
+	rm -rf $(BUILD) $(BUILD)-san $(BUILD).configure.log $(BUILD)-san.configure.log
