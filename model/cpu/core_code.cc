@@ -67,15 +67,12 @@ Block* Core::find_block(Mode wanted) {
 Block* Core::find_block_alone() {
   const Mode wanted = mode.with(ModeBits::ALONE, 1);
   const u64 lin = linear_rip();
-  auto& [cached_lin, cached] = jump_cache[jump_cache_index(lin)];
-  if (cached_lin == lin && cached != nullptr && cached->mode == wanted && cached->rip == state.rip &&
-      fetch_page_matches(lin, *cached))
-    return cached;
+  Block* const known = tlb->jumps[HostTlb::jump_index(lin)];
+  if (known != nullptr && known->lin == lin && known->rip == state.rip && known->mode == wanted)
+    return known;
   Block* found = find_block(wanted);
-  if (found != nullptr && !mode[ModeBits::CS_LIMITED]) {
-    cached_lin = lin;
-    cached = found;
-  }
+  if (found != nullptr && !mode[ModeBits::CS_LIMITED] && found->second_page == ~u64{0})
+    tlb->remember_jump(lin, found);
   return found;
 }
 
