@@ -48,6 +48,7 @@ constexpr TestedElsewhere kTestedElsewhere[] = {
     {ZYDIS_MNEMONIC_CPUID, "cpuid_test.cc"},
     {ZYDIS_MNEMONIC_SYSCALL, "system_test.cc"},
     {ZYDIS_MNEMONIC_SYSENTER, "processor_state_test.cc"},
+    {ZYDIS_MNEMONIC_VMCALL, "processor_state_test.cc"},
     {ZYDIS_MNEMONIC_RDRAND, "processor_state_test.cc"},
     {ZYDIS_MNEMONIC_RDSEED, "processor_state_test.cc"},
     {ZYDIS_MNEMONIC_SLDT, "processor_state_test.cc"},

@@ -213,3 +213,10 @@ TEST_CASE("SYSENTER goes to CPL 0 as the SYSENTER MSRs say") {
   CHECK(e.seg[kSs].selector == kKernelCs + 8);
   CHECK(s.cpl == 0);  // the handler of #GP
 }
+
+TEST_CASE("VMCALL outside VMX operation is #UD at any CPL") {
+  for (u8 cpl : {u8{0}, u8{3}}) {
+    SystemBench bench(cpl);
+    CHECK(raises(bench, {0x0F, 0x01, 0xC1}, kUd));
+  }
+}

@@ -83,7 +83,8 @@ IsaRequirement required_feature(const Decoded& decoded) {
     case ZYDIS_ISA_SET_AVX2GATHER: return needs(Feature::kAvx2);
     case ZYDIS_ISA_SET_FMA: return needs(Feature::kFma);
     case ZYDIS_ISA_SET_F16C: return needs(Feature::kF16c);
-    case ZYDIS_ISA_SET_VTX: return needs(Feature::kVmx);
+    case ZYDIS_ISA_SET_VTX:
+    case ZYDIS_ISA_SET_VMFUNC: return needs(Feature::kVmx);
     default: return {.unknown_extension = true, .feature = {}};
   }
 }

@@ -18,6 +18,7 @@ constexpr std::string_view kEntersKernel = "enters the host's kernel",
                            kEmulated = "the host's kernel emulates it under CR4.UMIP",
                            kFloatState = "moves x87 and vector state, which cases do not have";
 constexpr NotRun kNotRun[] = {
+    {ZYDIS_MNEMONIC_VMCALL, "reaches the host's hypervisor"},
     {ZYDIS_MNEMONIC_SYSCALL, kEntersKernel},  {ZYDIS_MNEMONIC_SYSENTER, kEntersKernel},
     {ZYDIS_MNEMONIC_CPUID, kHostsOwn},        {ZYDIS_MNEMONIC_RDTSC, kHostsOwn},
     {ZYDIS_MNEMONIC_RDTSCP, kHostsOwn},       {ZYDIS_MNEMONIC_RDPID, kHostsOwn},

@@ -181,6 +181,12 @@ constexpr VendorDifference kAmdDifferences[] = {
        return not_compared_if(is_one_of(in, {ZYDIS_MNEMONIC_UD0, ZYDIS_MNEMONIC_UD1}) &&
                               host.vector == kUd && model.vector != kUd);
      }},
+    {"VMREAD at the end of the code",
+     "0F 78 is EXTRQ's opcode on AMD, whose immediates are fetched before #UD",
+     [](const Decoded& in, const UserCase&, UserResult& host, const UserResult& model) {
+       return not_compared_if(in.mnemonic() == ZYDIS_MNEMONIC_VMREAD && is_fault(host) &&
+                              model.vector == kUd);
+     }},
     {"repeated I/O with a count of 0",
      "SDM 2 \"REP\": an iteration checks the permission; AMD does before the first",
      [](const Decoded& in, const UserCase& c, UserResult& host, const UserResult& model) {
