@@ -61,9 +61,6 @@ std::optional<vmx::EntryReport> failing_rule(Core& core, EntryPhase phase) {
 
 // ---- loading. SDM 3C "Loading Guest State"
 
-// The bits of CR0 that entries do not change: 63:32, 28:19, 17, 15:6, ET, CD, NW.
-constexpr u64 kCr0Kept = Field{63, 32}.mask() | Field{28, 19}.mask() | Flag{17}.mask() |
-                         Field{15, 6}.mask() | Cr0::ET.mask() | Cr0::CD.mask() | Cr0::NW.mask();
 constexpr u64 kDr7Reserved = Field{12, 11}.mask() | Field{15, 14}.mask() | Field{63, 32}.mask();
 
 void load_msrs(CoreState& state, const Vmcs& vmcs) {

@@ -167,10 +167,6 @@ void load_host_segments(CoreState& state, const Vmcs& vmcs) {
   state.cpl = 0;
 }
 
-// The bits of CR0 that transitions do not change: 63:32, 28:19, 17, 15:6, ET, CD, NW.
-constexpr u64 kCr0Kept = Field{63, 32}.mask() | Field{28, 19}.mask() | Flag{17}.mask() |
-                         Field{15, 6}.mask() | Cr0::ET.mask() | Cr0::CD.mask() | Cr0::NW.mask();
-
 // False: PDPTEs that cannot be loaded, a VMX abort.
 bool load_host(Core& core) {
   CoreState& state = core.state;

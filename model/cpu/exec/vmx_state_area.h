@@ -5,6 +5,11 @@
 
 namespace vtsim::cpu {
 
+// The bits of CR0 that transitions do not change: 63:32, 28:19, 17, 15:6, ET, CD, NW.
+inline constexpr u64 kCr0Kept = Field{63, 32}.mask() | Field{28, 19}.mask() | Flag{17}.mask() |
+                                Field{15, 6}.mask() | Cr0::ET.mask() | Cr0::CD.mask() |
+                                Cr0::NW.mask();
+
 void save_guest_segments(const CoreState& state, vmx::Vmcs& vmcs);
 void load_guest_segments(CoreState& state, const vmx::Vmcs& vmcs);
 
