@@ -256,7 +256,6 @@ Outcome mov_from_debug(Core& core, const Op& op) {
 }
 
 constexpr u64 kDr6Writable = Dr6::B.mask() | Dr6::BD.mask() | Dr6::BS.mask() | Dr6::BT.mask();
-constexpr u64 kDr7Reserved = Field{12, 10}.mask() | Field{15, 14}.mask() | Field{63, 32}.mask();
 
 template <class T>
 Outcome mov_to_debug(Core& core, const Op& op) {
@@ -389,7 +388,8 @@ Outcome set_ac(Core& core, const Op&) {
 
 // ---- INVLPG, INVPCID
 
-// No check but the processor's own: an address that is not canonical invalidates nothing.
+}  // namespace
+
 u64 unchecked_linear(const Core& core, const Op& op) {
   const u64 offset = effective_offset(core, op);
   const SegmentRegister& segment = core.state.seg[op.mem.segment()];
@@ -398,6 +398,9 @@ u64 unchecked_linear(const Core& core, const Op& op) {
   return based ? segment.base + offset : offset;
 }
 
+namespace {
+
+// An address that is not canonical invalidates nothing.
 Outcome invlpg(Core& core, const Op& op) {
   const u64 lin = unchecked_linear(core, op);
   if (is_canonical(core, lin)) core.invalidate_page(lin);

@@ -27,8 +27,7 @@ class CoreMemory final : public vmx::HostMemory {
 
 // What the intercept of an instruction needs to know besides its operands.
 struct InterceptDetail {
-  u8 identity = 0;      // which of the instructions that share a reason: information field
-  u64 value = 0;        // the operand that decides
+  u8 identity = 0;  // which of the instructions that share a reason: information field
 };
 
 bool intercepted_in_non_root(Core& core, const Op& op, vmx::Intercept id,

@@ -4,6 +4,7 @@
 #include "model/cpu/apic/local_apic.h"
 #include "model/cpu/engine/paging.h"
 #include "model/cpu/environment.h"
+#include "model/cpu/exec/control_registers.h"
 #include "model/cpu/exec/msr.h"
 #include "model/cpu/exec/segmentation.h"
 #include "model/cpu/exec/vmx.h"
@@ -60,8 +61,6 @@ std::optional<vmx::EntryReport> failing_rule(Core& core, EntryPhase phase) {
 }
 
 // ---- loading. SDM 3C "Loading Guest State"
-
-constexpr u64 kDr7Reserved = Field{12, 11}.mask() | Field{15, 14}.mask() | Field{63, 32}.mask();
 
 void load_msrs(CoreState& state, const Vmcs& vmcs) {
   const Reg<EntryControls> controls = vmcs.entry_controls();

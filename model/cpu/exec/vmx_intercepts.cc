@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "model/cpu/environment.h"
+#include "model/cpu/exec/control_registers.h"
 #include "model/cpu/exec/msr.h"
 #include "model/cpu/exec/segmentation.h"
 #include "model/cpu/exec/vmx.h"
@@ -131,19 +132,11 @@ bool xss_components_exit(const Core& core) {
   return vmx::xss_exits(core.vmx.vmcs, mask & (state.xcr0 | state.xss));
 }
 
-u64 operand_linear_unchecked(const Core& core, const Op& op) {
-  const u64 offset = effective_offset(core, op);
-  const SegmentRegister& segment = core.state.seg[op.mem.segment()];
-  if (!core.state.mode64()) return (segment.base + offset) & low_mask(32);
-  const bool based = op.mem.segment() == kFs || op.mem.segment() == kGs;
-  return based ? segment.base + offset : offset;
-}
-
 // SDM 3C "Basic VM-Exit Information": what the instruction adds.
 u64 qualification_of(const Core& core, const Op& op, vmx::Intercept id) {
   using vmx::Intercept;
   switch (id) {
-    case Intercept::kInvlpg: return operand_linear_unchecked(core, op);
+    case Intercept::kInvlpg: return unchecked_linear(core, op);
     case Intercept::kInvpcid:
     case Intercept::kXsaves:
     case Intercept::kXrstors:
